@@ -1,0 +1,3 @@
+//! The `secstack` command.
+
+fn main() {}
