@@ -1,0 +1,123 @@
+//! How the two handles come to be: from a configuration, a clock, and whatever a journal already holds.
+
+use std::fmt;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+
+use crate::clock::{Clock, SystemClock};
+use crate::config::ConsentConfig;
+use crate::error::ConsentError;
+use crate::event::Event;
+use crate::gate::{ConsentGate, Published, Shared};
+use crate::id::Revision;
+use crate::index::Index;
+use crate::ledger::ConsentLedger;
+use crate::mark::Mark;
+use crate::memory::MemoryStore;
+use crate::store::{ConsentStore, StoreError};
+
+/// Makes a [`ConsentGate`] and its [`ConsentLedger`].
+#[must_use = "a builder makes nothing until `build`"]
+pub struct ConsentBuilder {
+    config: ConsentConfig,
+    clock: Box<dyn Clock>,
+    store: Box<dyn ConsentStore>,
+}
+
+impl ConsentBuilder {
+    pub(crate) fn new() -> Self {
+        Self {
+            config: ConsentConfig::default(),
+            clock: Box::new(SystemClock),
+            store: Box::new(MemoryStore::default()),
+        }
+    }
+
+    /// The configuration; by default everything is denied that no record permits.
+    pub fn config(self, config: ConsentConfig) -> Self {
+        Self { config, ..self }
+    }
+
+    /// The clock; by default the operating system's.
+    pub fn clock(self, clock: impl Clock) -> Self {
+        Self {
+            clock: Box::new(clock),
+            ..self
+        }
+    }
+
+    /// The journal; by default a new one in memory.
+    pub fn store(self, store: impl ConsentStore) -> Self {
+        Self {
+            store: Box::new(store),
+            ..self
+        }
+    }
+
+    /// Reads the journal and opens both handles on it. It blocks for as long as the store does.
+    ///
+    /// Time goes on from the store's [`ClockMark`](crate::ClockMark) where the clock is behind it: a restart under a
+    /// clock set back revives nothing that was told of as lapsed.
+    ///
+    /// # Errors
+    /// [`ConsentError::Store`] when the journal cannot be read or holds what no ledger writes.
+    pub fn build(self) -> Result<(ConsentGate, ConsentLedger), ConsentError> {
+        let mut events = Vec::new();
+        self.store.replay(Revision::ZERO, &mut |event| {
+            events.push(event);
+            Ok(())
+        })?;
+        let mut index = Index::new();
+        let mut epoch = Revision::ZERO;
+        for event in &events {
+            let revision = index.revision.next();
+            if let Some(problem) = flaw(event, revision) {
+                return Err(StoreError::Damaged { revision, problem }.into());
+            }
+            if let Event::ClockAccepted(accepted) = event {
+                epoch = accepted.revision;
+            }
+            index.fold(event);
+        }
+        let kept = self
+            .store
+            .mark()?
+            .filter(|kept| kept.epoch >= epoch)
+            .map(|kept| kept.at);
+        let mark = Arc::new(Mark::new(
+            epoch,
+            kept,
+            self.clock.now(),
+            self.clock.elapsed(),
+        ));
+        let shared = Arc::new(Shared {
+            published: ArcSwap::from_pointee(Published { index, mark }),
+            clock: self.clock,
+            store: self.store,
+            config: self.config,
+        });
+        Ok((
+            ConsentGate(Arc::clone(&shared)),
+            ConsentLedger::new(shared, events),
+        ))
+    }
+}
+
+fn flaw(event: &Event, expected: Revision) -> Option<&'static str> {
+    if event.revision() != expected {
+        return Some("its number is not the next one");
+    }
+    match event {
+        Event::Recorded(record) => record.flaw(),
+        Event::ClockAccepted(_) => None,
+    }
+}
+
+impl fmt::Debug for ConsentBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ConsentBuilder")
+            .field("config", &self.config)
+            .finish_non_exhaustive()
+    }
+}

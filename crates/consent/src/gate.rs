@@ -1,0 +1,136 @@
+//! The enforcing handle: it answers questions, and has no method that changes an answer.
+
+use std::fmt;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use time::OffsetDateTime;
+
+use crate::builder::ConsentBuilder;
+use crate::clock::Clock;
+use crate::config::ConsentConfig;
+use crate::decide::decide;
+use crate::decision::ConsentDecision;
+use crate::id::Revision;
+use crate::index::Index;
+use crate::mark::{Mark, instant};
+use crate::query::ConsentQuery;
+use crate::store::{ClockMark, ConsentStore};
+
+/// Checks whether there is consent. Cheap to clone, to be given to the code that an agent drives.
+///
+/// It cannot give consent:
+/// ```compile_fail,E0599
+/// # fn f(gate: consent::ConsentGate, grant: consent::Grant) {
+/// gate.record(grant);
+/// # }
+/// ```
+/// nor does it lead to anything that can:
+/// ```compile_fail,E0599
+/// # fn f(gate: consent::ConsentGate) {
+/// gate.ledger();
+/// # }
+/// ```
+///
+/// # Concurrency
+/// A check takes no lock, does not wait and allocates nothing. It sees every act that was acknowledged before it began.
+/// Once a minute, and when it first tells of a lapse, it hands the store a [`ClockMark`] to keep.
+#[derive(Clone)]
+pub struct ConsentGate(pub(crate) Arc<Shared>);
+
+/// What both handles share. With the store it keeps the time; only the ledger writes acts.
+pub(crate) struct Shared {
+    pub(crate) published: ArcSwap<Published>,
+    pub(crate) clock: Box<dyn Clock>,
+    pub(crate) store: Box<dyn ConsentStore>,
+    pub(crate) config: ConsentConfig,
+}
+
+/// One consistent view for one decision.
+pub(crate) struct Published {
+    pub(crate) index: Index,
+    pub(crate) mark: Arc<Mark>,
+}
+
+impl ConsentGate {
+    /// Starts making a gate and its ledger.
+    pub fn builder() -> ConsentBuilder {
+        ConsentBuilder::new()
+    }
+
+    /// Answers one query, now.
+    pub fn check(&self, query: &ConsentQuery) -> ConsentDecision {
+        self.check_at(query, self.0.clock.now())
+    }
+
+    /// Answers one query at a wall time that the caller has read, so that one reading can serve several gates.
+    ///
+    /// Elapsed time is still the gate's own, and so is its memory: a `wall` earlier than what this gate has already
+    /// seen, or knows to have passed, counts as that later instant. So no lapsed consent revives.
+    pub fn check_at(&self, query: &ConsentQuery, wall: OffsetDateTime) -> ConsentDecision {
+        let published = self.0.published.load();
+        let now = self.0.read_at(&published.mark, wall);
+        let (decision, lapsed_at) = decide(&published.index, self.0.config, query, now);
+        if let Some(lapsed_at) = lapsed_at {
+            self.0.saw_lapse(&published.mark, lapsed_at);
+        }
+        decision
+    }
+
+    /// The revision of the latest act that a check now would see. It does not block.
+    #[must_use]
+    pub fn revision(&self) -> Revision {
+        self.0.published.load().index.revision
+    }
+
+    /// The safe reading of the clock that a check now would use, UTC.
+    #[must_use]
+    pub fn now(&self) -> OffsetDateTime {
+        instant(self.0.read())
+    }
+}
+
+impl fmt::Debug for ConsentGate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ConsentGate")
+            .field("revision", &self.revision())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Shared {
+    pub(crate) fn read(&self) -> i64 {
+        self.read_at(&self.published.load().mark, self.clock.now())
+    }
+
+    fn read_at(&self, mark: &Mark, wall: OffsetDateTime) -> i64 {
+        let elapsed = self.clock.elapsed();
+        let reading = mark.read(wall, elapsed);
+        if let Some(at) = mark.due(reading, wall, elapsed) {
+            self.keep_mark(mark, at);
+        }
+        reading
+    }
+
+    /// A lapse that was told of is not undone, in this process or the next.
+    fn saw_lapse(&self, mark: &Mark, lapsed_at: i64) {
+        mark.keep(lapsed_at);
+        if !mark.is_stored(lapsed_at) {
+            self.keep_mark(mark, lapsed_at);
+        }
+    }
+
+    fn keep_mark(&self, mark: &Mark, at: i64) {
+        // What cannot be stored stands in memory, and is offered again by the next check to which it matters.
+        if self
+            .store
+            .keep_mark(ClockMark {
+                epoch: mark.epoch,
+                at: instant(at),
+            })
+            .is_ok()
+        {
+            mark.has_stored(at);
+        }
+    }
+}

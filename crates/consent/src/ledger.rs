@@ -1,0 +1,339 @@
+//! The administering handle: the only type with methods that give or take consent.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use time::{OffsetDateTime, UtcOffset};
+
+use crate::book::Book;
+use crate::error::ConsentError;
+use crate::event::{ClockAccepted, Event};
+use crate::extent::Extent;
+use crate::gate::{ConsentGate, Published, Shared};
+use crate::grant::Grant;
+use crate::history::{AsOf, RecordFilter};
+use crate::id::{AgentId, GrantorId, OperatorId, RecordId, Revision, SubjectId};
+use crate::mark::{Mark, instant};
+use crate::record::{ConsentRecord, RecordKind};
+
+/// The longest reason for accepting the clock, in bytes.
+const MAX_REASON: usize = 1024;
+
+/// Records, withdraws, and looks back. To be kept by operators.
+///
+/// # Concurrency
+/// Acts wait for one another, and for the store. Checks wait for none of it.
+pub struct ConsentLedger {
+    shared: Arc<Shared>,
+    book: Mutex<Book>,
+}
+
+/// A refusal or withdrawal that is in force.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Withdrawal {
+    record: Arc<ConsentRecord>,
+    matched: Vec<Arc<ConsentRecord>>,
+}
+
+impl Withdrawal {
+    /// The record of it. Its kind is [`RecordKind::Refused`] where none of it had ever been given.
+    #[must_use]
+    pub fn record(&self) -> &Arc<ConsentRecord> {
+        &self.record
+    }
+
+    /// The consents that it took something from: those that had not lapsed, and were not wholly withdrawn before.
+    #[must_use]
+    pub fn matched(&self) -> &[Arc<ConsentRecord>] {
+        &self.matched
+    }
+
+    pub(crate) fn noun(&self) -> &'static str {
+        if self.record.kind == RecordKind::Withdrawn {
+            "withdrawal"
+        } else {
+            "refusal"
+        }
+    }
+}
+
+impl ConsentLedger {
+    pub(crate) fn new(shared: Arc<Shared>, events: Vec<Event>) -> Self {
+        Self {
+            shared,
+            book: Mutex::new(Book::new(events)),
+        }
+    }
+
+    /// A gate on this ledger.
+    #[must_use]
+    pub fn gate(&self) -> ConsentGate {
+        ConsentGate(Arc::clone(&self.shared))
+    }
+
+    /// The revision of the latest act.
+    #[must_use]
+    pub fn revision(&self) -> Revision {
+        self.gate().revision()
+    }
+
+    /// Records a consent, once the store has it. It is in force for the very next check.
+    ///
+    /// Consents add up: a later one does not shorten an earlier one. To shorten, withdraw and record anew.
+    ///
+    /// # Errors
+    /// [`ConsentError::SelfGrant`], [`ConsentError::EmptyWindow`] or [`ConsentError::TimeOutOfRange`] for a grant that
+    /// makes no sense, [`ConsentError::Store`] when it cannot be stored, [`ConsentError::Poisoned`] after a panic.
+    /// Nothing has changed then.
+    pub fn record(&self, grant: Grant) -> Result<Arc<ConsentRecord>, ConsentError> {
+        let valid_from = utc("valid_from", grant.valid_from)?;
+        let expires_at = utc("expires_at", grant.expires_at)?;
+        let mut book = self.book.lock().map_err(|_| ConsentError::Poisoned)?;
+        let at = self.at();
+        let record = ConsentRecord {
+            record_id: RecordId::new(at),
+            revision: book.revision().next(),
+            kind: RecordKind::Given,
+            extent: grant.extent,
+            by: Some(grant.granted_by),
+            at,
+            valid_from,
+            expires_at,
+            notice: grant.notice,
+            method: grant.method,
+        };
+        if record.is_self_granted() {
+            return Err(ConsentError::SelfGrant {
+                agent: grant.agent.as_str().chars().take(40).collect(),
+            });
+        }
+        if record.has_empty_window() {
+            return Err(ConsentError::EmptyWindow);
+        }
+        let record = Arc::new(record);
+        let event = Event::Recorded(Arc::clone(&record));
+        book.store_with(&*self.shared.store, &event)?;
+        self.publish(&mut book, event);
+        Ok(record)
+    }
+
+    /// Withdraws consent to all that `extent` names, from every grant so far. No reason is needed, and it never finds
+    /// nothing: withdrawing what was never given records a refusal. It is in force for the very next check, and has no
+    /// end; a later grant gives back what that grant names.
+    ///
+    /// # Errors
+    /// [`ConsentError::NotStored`]: in force, but not stored.
+    ///
+    /// # Examples
+    /// ```
+    /// # use consent::{ConsentGate, Extent, Grant, GrantorId};
+    /// # let (_, ledger) = ConsentGate::builder().build()?;
+    /// let by: GrantorId = "ada".parse()?;
+    /// ledger.record(Grant::new("bot".parse()?, "user.contact".parse()?, "support".parse()?, by.clone()))?;
+    ///
+    /// let email = Extent::new("bot".parse()?, "user.contact.email".parse()?).purpose("support".parse()?);
+    /// let withdrawal = ledger.withdraw(email, by)?;
+    /// assert_eq!(withdrawal.matched().len(), 1);
+    /// # Ok::<(), consent::ConsentError>(())
+    /// ```
+    pub fn withdraw(
+        &self,
+        extent: Extent,
+        by: impl Into<Option<GrantorId>>,
+    ) -> Result<Withdrawal, ConsentError> {
+        let mut book = self.book();
+        let kind = if book.was_ever_given(&extent) {
+            RecordKind::Withdrawn
+        } else {
+            RecordKind::Refused
+        };
+        self.take(&mut book, kind, extent, by.into())
+    }
+
+    /// Withdraws all that this agent was ever given. Otherwise like [`withdraw`](Self::withdraw).
+    ///
+    /// # Errors
+    /// [`ConsentError::NotStored`]: in force, but not stored.
+    pub fn withdraw_agent(
+        &self,
+        agent: AgentId,
+        by: impl Into<Option<GrantorId>>,
+    ) -> Result<Withdrawal, ConsentError> {
+        self.withdraw(Extent::of_agent(agent), by)
+    }
+
+    /// Withdraws this subject's data from every agent. Otherwise like [`withdraw`](Self::withdraw).
+    ///
+    /// # Errors
+    /// [`ConsentError::NotStored`]: in force, but not stored.
+    pub fn withdraw_subject(
+        &self,
+        subject: SubjectId,
+        by: impl Into<Option<GrantorId>>,
+    ) -> Result<Withdrawal, ConsentError> {
+        self.withdraw(Extent::of_subject(subject), by)
+    }
+
+    /// Records that consent to all that `extent` names was refused. It has the force of a withdrawal.
+    ///
+    /// # Errors
+    /// [`ConsentError::NotStored`]: in force, but not stored.
+    pub fn refuse(
+        &self,
+        extent: Extent,
+        by: impl Into<Option<GrantorId>>,
+    ) -> Result<Withdrawal, ConsentError> {
+        self.take(&mut self.book(), RecordKind::Refused, extent, by.into())
+    }
+
+    /// Declares the clock's present reading right. Time goes on from it even if it lies before what the gates have
+    /// seen, so consent that had lapsed by the wrong reading is in force again.
+    ///
+    /// # Errors
+    /// [`ConsentError::Reason`] when the reason is empty, longer than 1024 bytes or holds a control character,
+    /// [`ConsentError::TimeOutOfRange`] when the clock is absurd, [`ConsentError::Store`] when it cannot be stored,
+    /// [`ConsentError::Poisoned`] after a panic. Nothing has changed then.
+    pub fn accept_clock(&self, by: OperatorId, reason: &str) -> Result<Revision, ConsentError> {
+        if let Some(problem) = reason_problem(reason) {
+            return Err(ConsentError::Reason { problem });
+        }
+        let mut book = self.book.lock().map_err(|_| ConsentError::Poisoned)?;
+        let (wall, elapsed) = (self.shared.clock.now(), self.shared.clock.elapsed());
+        let at = utc("clock", Some(wall))?.unwrap_or(wall);
+        let revision = book.revision().next();
+        let event = Event::ClockAccepted(ClockAccepted {
+            revision,
+            at,
+            by,
+            reason: reason.to_owned(),
+        });
+        book.store_with(&*self.shared.store, &event)?;
+        let mut index = self.shared.published.load().index.clone();
+        index.fold(&event);
+        book.push(event);
+        self.shared.published.store(Arc::new(Published {
+            index,
+            mark: Arc::new(Mark::new(revision, None, at, elapsed)),
+        }));
+        Ok(revision)
+    }
+
+    /// Tries again to store what is in force but could not be stored. The next act does so too.
+    ///
+    /// # Errors
+    /// [`ConsentError::Store`] if it still cannot; it stays in force.
+    pub fn flush(&self) -> Result<(), ConsentError> {
+        Ok(self.book().store(&*self.shared.store)?)
+    }
+
+    /// The records that the filter lets through, in the order of their revisions.
+    #[must_use]
+    pub fn records(&self, filter: &RecordFilter) -> Vec<Arc<ConsentRecord>> {
+        let now = instant(self.shared.read());
+        self.book().records(filter, now)
+    }
+
+    /// Every act after a revision, in order. [`Revision::ZERO`]: all of them.
+    #[must_use]
+    pub fn history(&self, after: Revision) -> Vec<Event> {
+        self.book().after(after).to_vec()
+    }
+
+    /// What the ledger permitted at a past instant, for asking. An instant to come is answered by what is known now.
+    ///
+    /// It reads the whole history up to then; keep the view for several questions about one instant.
+    #[must_use]
+    pub fn as_of(&self, at: OffsetDateTime) -> AsOf {
+        let events = self.book().until(at).to_vec();
+        AsOf::new(&events, at, self.shared.config)
+    }
+
+    /// Takes effect first and is stored then: what cannot be stored is in force all the same.
+    fn take(
+        &self,
+        book: &mut Book,
+        kind: RecordKind,
+        extent: Extent,
+        by: Option<GrantorId>,
+    ) -> Result<Withdrawal, ConsentError> {
+        let at = self.at();
+        let mut matched: Vec<_> = book.standing(&extent, at).cloned().collect();
+        matched.sort_by_key(|record| record.revision);
+        let record = Arc::new(ConsentRecord {
+            record_id: RecordId::new(at),
+            revision: book.revision().next(),
+            kind,
+            extent,
+            by,
+            at,
+            valid_from: None,
+            expires_at: None,
+            notice: None,
+            method: None,
+        });
+        self.publish(book, Event::Recorded(Arc::clone(&record)));
+        let withdrawal = Withdrawal { record, matched };
+        match book.store(&*self.shared.store) {
+            Ok(()) => Ok(withdrawal),
+            Err(source) => Err(ConsentError::NotStored {
+                withdrawal: Box::new(withdrawal),
+                source,
+            }),
+        }
+    }
+
+    fn publish(&self, book: &mut Book, event: Event) {
+        let published = self.shared.published.load();
+        let mut index = published.index.clone();
+        index.fold(&event);
+        book.push(event);
+        self.shared.published.store(Arc::new(Published {
+            index,
+            mark: Arc::clone(&published.mark),
+        }));
+    }
+
+    /// The instant of an act, which no later act can precede.
+    fn at(&self) -> OffsetDateTime {
+        let reading = self.shared.read();
+        self.shared.published.load().mark.keep(reading);
+        instant(reading)
+    }
+
+    /// The book for reading and for narrowing. A panic of a store or a clock leaves it whole, see [`Book`].
+    fn book(&self) -> MutexGuard<'_, Book> {
+        self.book.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for ConsentLedger {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ConsentLedger")
+            .field("revision", &self.revision())
+            .finish_non_exhaustive()
+    }
+}
+
+/// The time in UTC, in a year that a journal can write.
+fn utc(
+    field: &'static str,
+    at: Option<OffsetDateTime>,
+) -> Result<Option<OffsetDateTime>, ConsentError> {
+    let Some(at) = at else { return Ok(None) };
+    let utc = at
+        .checked_to_offset(UtcOffset::UTC)
+        .filter(|at| (0..=9999).contains(&at.year()));
+    utc.map(Some).ok_or(ConsentError::TimeOutOfRange { field })
+}
+
+fn reason_problem(reason: &str) -> Option<&'static str> {
+    if reason.trim().is_empty() {
+        Some("is empty; say why")
+    } else if reason.len() > MAX_REASON {
+        Some("is longer than 1024 bytes; shorten it")
+    } else if reason.chars().any(char::is_control) {
+        Some("holds a control character; remove it")
+    } else {
+        None
+    }
+}
