@@ -1,1 +1,66 @@
 #![doc = include_str!("../README.md")]
+#![forbid(unsafe_code)]
+
+// The two handles, and how they come to be.
+mod admin;
+mod builder;
+mod gate;
+mod ledger;
+
+// What is asked and answered.
+mod decision;
+mod request;
+
+// What operators write.
+mod assignment;
+mod config;
+mod decay;
+mod event;
+mod grant;
+mod policy;
+
+// Vocabulary.
+mod effect;
+mod error;
+mod level;
+mod name;
+mod pattern;
+mod scope;
+mod span;
+mod tier;
+
+// Pure rules: no clock, no store, no lock.
+mod agent;
+mod judge;
+mod ladder;
+mod moment;
+mod snapshot;
+
+// Time and storage.
+mod clock;
+mod memory;
+mod store;
+mod timeline;
+
+pub use admin::{AssignmentFilter, TrustAdmin};
+pub use assignment::{Assignment, AssignmentKind};
+pub use builder::TrustGateBuilder;
+pub use clock::{Clock, ManualClock, SystemClock};
+pub use config::{ScopeMode, TrustGateConfig};
+pub use decay::Decay;
+pub use decision::{Denied, DenyReason, Obligations, TrustDecision, TrustOutcome};
+pub use effect::{Effect, ToolHints};
+pub use error::TrustError;
+pub use event::{Act, ActKind, Event, HistoryFilter, Revision};
+pub use gate::{EffectiveLevel, LevelChange, TrustGate};
+pub use grant::Grant;
+pub use ledger::Raise;
+pub use level::TrustLevel;
+pub use memory::MemoryStore;
+pub use name::{AgentId, OperatorId, ToolName};
+pub use pattern::ToolPattern;
+pub use policy::{ApprovalRule, ToolPolicy};
+pub use request::ToolRequest;
+pub use scope::Scope;
+pub use store::{ClockMark, StoreError, TrustStore};
+pub use tier::{LevelRef, Tier, Tiers};

@@ -1,0 +1,198 @@
+//! All that is assigned to one agent, and what of it counts in a scope.
+
+use std::sync::Arc;
+
+use crate::assignment::Assignment;
+use crate::config::{Rules, ScopeMode};
+use crate::ladder::{Ladder, Rung};
+use crate::level::TrustLevel;
+use crate::moment::Moment;
+use crate::scope::{self, Scope};
+
+/// One agent's assignments, by scope.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct AgentRecord {
+    /// Sorted by the scope's text. A scope with nothing in it is not kept.
+    slots: Vec<Slot>,
+}
+
+/// What is assigned on exactly one scope: at most one of each.
+#[derive(Debug, Clone)]
+pub(crate) struct Slot {
+    scope: Scope,
+    /// A grant or a tombstone.
+    pub(crate) base: Option<Base>,
+    pub(crate) cap: Option<(TrustLevel, Arc<Assignment>)>,
+    pub(crate) quarantine: Option<Arc<Assignment>>,
+}
+
+/// An assignment that gives a level, with its future worked out.
+#[derive(Debug, Clone)]
+pub(crate) struct Base {
+    ladder: Ladder,
+    pub(crate) assignment: Arc<Assignment>,
+}
+
+impl AgentRecord {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.slots.is_empty()
+    }
+
+    /// What is assigned on exactly this scope.
+    #[inline]
+    pub(crate) fn slot(&self, scope: &str) -> Option<&Slot> {
+        self.place(scope)
+            .ok()
+            .and_then(|place| self.slots.get(place))
+    }
+
+    /// Changes what is assigned on exactly this scope.
+    pub(crate) fn change(&mut self, scope: &Scope, change: impl FnOnce(&mut Slot)) {
+        let found = self.place(scope.as_str());
+        let place = found.unwrap_or_else(|place| {
+            self.slots.insert(
+                place,
+                Slot {
+                    scope: scope.clone(),
+                    base: None,
+                    cap: None,
+                    quarantine: None,
+                },
+            );
+            place
+        });
+        if let Some(slot) = self.slots.get_mut(place) {
+            change(slot);
+            if slot.base.is_none() && slot.cap.is_none() && slot.quarantine.is_none() {
+                self.slots.remove(place);
+            }
+        }
+    }
+
+    /// Every assignment, by scope.
+    pub(crate) fn assignments(&self) -> impl Iterator<Item = &Assignment> {
+        self.slots.iter().flat_map(|slot| {
+            let base = slot.base.as_ref().map(|base| &base.assignment);
+            let cap = slot.cap.as_ref().map(|(_, cap)| cap);
+            base.into_iter()
+                .chain(cap)
+                .chain(&slot.quarantine)
+                .map(Arc::as_ref)
+        })
+    }
+
+    /// Every scope with something assigned.
+    pub(crate) fn scopes(&self) -> impl Iterator<Item = &Scope> {
+        self.slots.iter().map(|slot| &slot.scope)
+    }
+
+    #[inline]
+    fn place(&self, scope: &str) -> Result<usize, usize> {
+        self.slots
+            .binary_search_by(|slot| slot.scope.as_str().cmp(scope))
+    }
+}
+
+impl Base {
+    /// `None` if the assignment is not one that gives a level.
+    pub(crate) fn new(assignment: Assignment) -> Option<Self> {
+        Some(Self {
+            ladder: Ladder::of(&assignment)?,
+            assignment: Arc::new(assignment),
+        })
+    }
+}
+
+/// What counts for an agent in a scope, before time is asked.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Found<'a> {
+    pub(crate) base: Option<&'a Base>,
+    pub(crate) cap: TrustLevel,
+    pub(crate) quarantine: Option<&'a Assignment>,
+    default_level: TrustLevel,
+}
+
+/// What counts for an agent in a scope at one moment.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Standing<'a> {
+    pub(crate) found: Found<'a>,
+    /// What the grant has come down to.
+    pub(crate) decayed: TrustLevel,
+    pub(crate) effective: TrustLevel,
+    /// The fall that led here: once this is seen, no earlier time may be read again.
+    pub(crate) fell_at: Moment,
+}
+
+impl<'a> Found<'a> {
+    /// Looks from the scope outwards (design: trust-gate, Effective level).
+    #[inline]
+    pub(crate) fn new(agent: Option<&'a AgentRecord>, scope: &Scope, rules: &Rules) -> Self {
+        let nothing = Self {
+            base: None,
+            cap: rules.max_level,
+            quarantine: None,
+            default_level: rules.default_level,
+        };
+        let Some(agent) = agent else { return nothing };
+        let exact = rules.scope_mode == ScopeMode::Exact;
+        let mut found = nothing;
+        let mut next = Some(scope.as_str());
+        while let Some(path) = next {
+            next = scope::outer(path);
+            let Some(slot) = agent.slot(path) else {
+                continue;
+            };
+            if found.base.is_none() && (!exact || path.is_empty() || path == scope.as_str()) {
+                found.base = slot.base.as_ref();
+            }
+            if let Some((level, _)) = slot.cap {
+                found.cap = found.cap.min(level);
+            }
+            if let Some(quarantine) = &slot.quarantine {
+                found.cap = TrustLevel::Observer;
+                found.quarantine = found.quarantine.or(Some(quarantine));
+            }
+        }
+        found
+    }
+
+    /// Whether the level is the same at all times.
+    #[inline]
+    pub(crate) fn is_timeless(&self) -> bool {
+        self.base.is_none_or(|base| base.ladder.is_timeless())
+    }
+
+    #[inline]
+    pub(crate) fn at(self, at: Moment) -> Standing<'a> {
+        let rung = match self.base {
+            Some(base) => base.ladder.at(at, self.default_level),
+            None => Rung {
+                since: Moment::EARLIEST,
+                level: self.default_level,
+            },
+        };
+        Standing {
+            found: self,
+            decayed: rung.level,
+            effective: self.capped(rung.level),
+            fell_at: rung.since,
+        }
+    }
+
+    /// The next moment after `at` from which the effective level is lower, and how low.
+    pub(crate) fn next_fall(&self, at: Moment) -> Option<Rung> {
+        let now = self.at(at).effective;
+        let falls = self.base?.ladder.after(at, self.default_level);
+        falls
+            .map(|fall| Rung {
+                level: self.capped(fall.level),
+                ..fall
+            })
+            .find(|fall| fall.level < now)
+    }
+
+    #[inline]
+    fn capped(&self, level: TrustLevel) -> TrustLevel {
+        level.min(self.cap)
+    }
+}

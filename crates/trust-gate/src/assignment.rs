@@ -1,0 +1,130 @@
+//! The records that operators make about agents.
+
+use serde::Serialize;
+use time::OffsetDateTime;
+use time::serde::rfc3339;
+
+use crate::decay::Decay;
+use crate::event::Revision;
+use crate::ladder::Ladder;
+use crate::level::TrustLevel;
+use crate::moment::Moment;
+use crate::name::{AgentId, OperatorId};
+use crate::scope::Scope;
+
+/// What an operator decided about an agent in a scope. Immutable: a change is a further act.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Assignment {
+    /// The act that made it; identifies it.
+    pub revision: Revision,
+    /// About whom.
+    pub agent: AgentId,
+    /// Where it holds: there and, in the hierarchical mode or if it restricts, in every scope within.
+    pub scope: Scope,
+    /// What was decided.
+    #[serde(flatten)]
+    pub kind: AssignmentKind,
+    /// When it began; never in the future.
+    #[serde(with = "rfc3339")]
+    pub assigned_at: OffsetDateTime,
+    /// When it ends: it holds before this moment, not at it. Only grants end.
+    #[serde(with = "rfc3339::option", skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<OffsetDateTime>,
+    /// How it wears out.
+    pub decay: Decay,
+    /// When the agent was last said to be active, for the decay that asks.
+    #[serde(with = "rfc3339::option", skip_serializing_if = "Option::is_none")]
+    pub active_at: Option<OffsetDateTime>,
+    /// Who decided it.
+    pub assigned_by: OperatorId,
+    /// Why.
+    pub reason: String,
+}
+
+impl Assignment {
+    /// The level that this leaves at `at`, were it alone: a grant's decayed level, a cap's level, L0 otherwise.
+    ///
+    /// `default_level` is the gate's: the most that a lapsed grant leaves. Reads no clock. Allocates.
+    #[must_use]
+    pub fn level_at(&self, at: OffsetDateTime, default_level: TrustLevel) -> TrustLevel {
+        match (self.kind, Ladder::of(self)) {
+            (_, Some(ladder)) => ladder.at(at.into(), default_level).level,
+            (AssignmentKind::Cap(level), None) => level,
+            (_, None) => TrustLevel::Observer,
+        }
+    }
+
+    /// The same with its idleness beginning anew at `at`; `None` if it has no idleness or has lapsed by then.
+    pub(crate) fn touched(&self, at: OffsetDateTime) -> Option<Self> {
+        let limit = self.decay.idle_limit()?;
+        let active_at = self.active_at.unwrap_or(self.assigned_at);
+        let now = Moment::from(at);
+        let ended = self
+            .expires_at
+            .is_some_and(|expires_at| now >= expires_at.into());
+        if ended || now >= Moment::from(active_at).after(limit) {
+            return None;
+        }
+        Some(Self {
+            active_at: Some(active_at.max(at)),
+            ..self.clone()
+        })
+    }
+}
+
+/// What an assignment does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(into = "Written")]
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "design: an assignment is one of these"
+)]
+pub enum AssignmentKind {
+    /// Gives a level.
+    Grant(TrustLevel),
+    /// Left by a revocation: L0, and no falling back on a wider grant.
+    Tombstone,
+    /// Holds every level down to this one, until an operator lifts it.
+    Cap(TrustLevel),
+    /// Stops the agent altogether, until an operator lifts it.
+    Quarantine,
+}
+
+impl AssignmentKind {
+    /// `grant`, `tombstone`, `cap` or `quarantine`.
+    #[must_use]
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Grant(_) => "grant",
+            Self::Tombstone => "tombstone",
+            Self::Cap(_) => "cap",
+            Self::Quarantine => "quarantine",
+        }
+    }
+
+    /// The level it names: L0 for a tombstone and a quarantine.
+    #[must_use]
+    pub const fn level(self) -> TrustLevel {
+        match self {
+            Self::Grant(level) | Self::Cap(level) => level,
+            Self::Tombstone | Self::Quarantine => TrustLevel::Observer,
+        }
+    }
+}
+
+/// How a kind is written: its code beside its level.
+#[derive(Serialize)]
+struct Written {
+    kind: &'static str,
+    level: TrustLevel,
+}
+
+impl From<AssignmentKind> for Written {
+    fn from(kind: AssignmentKind) -> Self {
+        Self {
+            kind: kind.code(),
+            level: kind.level(),
+        }
+    }
+}

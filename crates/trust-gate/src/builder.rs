@@ -1,0 +1,84 @@
+//! How a gate comes to be: rules, a clock and a store go in, two handles come out.
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::admin::TrustAdmin;
+use crate::clock::{Clock, SystemClock};
+use crate::config::TrustGateConfig;
+use crate::error::TrustError;
+use crate::gate::TrustGate;
+use crate::ledger::Ledger;
+use crate::memory::MemoryStore;
+use crate::name::OperatorId;
+use crate::store::TrustStore;
+
+/// Builds a gate. Without anything said: the default rules, the system's clock, a store in memory.
+#[must_use = "a builder does nothing until `build` is called"]
+pub struct TrustGateBuilder {
+    config: TrustGateConfig,
+    configured_by: Option<OperatorId>,
+    clock: Box<dyn Clock>,
+    store: Box<dyn TrustStore>,
+}
+
+impl TrustGateBuilder {
+    /// Sets the rules.
+    pub fn config(mut self, config: TrustGateConfig) -> Self {
+        self.config = config;
+        self
+    }
+
+    /// Says who answers for the rules; the history names them. `configuration` unless said otherwise.
+    pub fn configured_by(mut self, operator: OperatorId) -> Self {
+        self.configured_by = Some(operator);
+        self
+    }
+
+    /// Sets the clock.
+    pub fn clock(mut self, clock: impl Clock) -> Self {
+        self.clock = Box::new(clock);
+        self
+    }
+
+    /// Sets the store.
+    pub fn store(mut self, store: impl TrustStore) -> Self {
+        self.store = Box::new(store);
+        self
+    }
+
+    /// Replays the store and opens the gate: one handle that enforces, one that administers.
+    ///
+    /// If the rules are not those that the store last saw, setting them is an act with its own event.
+    ///
+    /// # Errors
+    /// [`TrustError::InvalidConfig`], [`TrustError::UnknownTier`] for rules that make no sense;
+    /// [`TrustError::Store`], [`TrustError::Corrupt`] if the store cannot be replayed or written.
+    pub fn build(self) -> Result<(TrustGate, TrustAdmin), TrustError> {
+        let by = match self.configured_by {
+            Some(operator) => operator,
+            None => "configuration".parse()?,
+        };
+        let ledger = Arc::new(Ledger::open(self.clock, self.store, self.config, &by)?);
+        Ok((TrustGate(Arc::clone(&ledger)), TrustAdmin(ledger)))
+    }
+}
+
+impl Default for TrustGateBuilder {
+    fn default() -> Self {
+        Self {
+            config: TrustGateConfig::default(),
+            configured_by: None,
+            clock: Box::new(SystemClock::new()),
+            store: Box::new(MemoryStore::default()),
+        }
+    }
+}
+
+impl fmt::Debug for TrustGateBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TrustGateBuilder")
+            .field("config", &self.config)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,279 @@
+//! Events: every administrative act, as it is stored, replayed and shown.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
+use time::serde::rfc3339;
+
+use crate::config::TrustGateConfig;
+use crate::decay::Decay;
+use crate::error::TrustError;
+use crate::level::TrustLevel;
+use crate::name::{AgentId, OperatorId};
+use crate::scope::Scope;
+
+/// How many acts a gate has seen: each act has the next number.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
+)]
+#[serde(transparent)]
+pub struct Revision(u64);
+
+impl Revision {
+    /// Before any act.
+    pub const ZERO: Self = Self(0);
+
+    /// The number.
+    #[must_use]
+    pub const fn as_u64(self) -> u64 {
+        self.0
+    }
+
+    /// The one after this.
+    ///
+    /// # Errors
+    /// [`TrustError::RevisionsExhausted`] after the last.
+    pub fn next(self) -> Result<Self, TrustError> {
+        self.0
+            .checked_add(1)
+            .map(Self)
+            .ok_or(TrustError::RevisionsExhausted(self))
+    }
+}
+
+impl fmt::Display for Revision {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// One administrative act: who did what, when and why, and what it did to the level concerned.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct Event {
+    /// Its number.
+    pub revision: Revision,
+    /// The gate's safe reading when it was done.
+    #[serde(with = "rfc3339")]
+    pub at: OffsetDateTime,
+    /// Who did it.
+    pub by: OperatorId,
+    /// Why.
+    pub reason: String,
+    /// What was done.
+    pub act: Act,
+    /// The effective level of the agent in the scope just before; `None` where the act is not about one agent.
+    pub before: Option<TrustLevel>,
+    /// The effective level of the agent in the scope just after.
+    pub after: Option<TrustLevel>,
+}
+
+/// What was done.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
+#[non_exhaustive]
+pub enum Act {
+    /// A level was given.
+    Assign {
+        /// To whom.
+        agent: AgentId,
+        /// Where.
+        scope: Scope,
+        /// Which.
+        level: TrustLevel,
+        /// Since when.
+        #[serde(with = "rfc3339")]
+        assigned_at: OffsetDateTime,
+        /// Until when.
+        #[serde(
+            default,
+            with = "rfc3339::option",
+            skip_serializing_if = "Option::is_none"
+        )]
+        expires_at: Option<OffsetDateTime>,
+        /// How it wears out, as of now: later configuration does not reach it.
+        decay: Decay,
+    },
+    /// A level was taken away for good: a tombstone stands in its place.
+    Revoke {
+        /// From whom.
+        agent: AgentId,
+        /// Where.
+        scope: Scope,
+    },
+    /// The grant or tombstone on a scope was removed: wider grants count there again.
+    Clear {
+        /// Whose.
+        agent: AgentId,
+        /// Where.
+        scope: Scope,
+    },
+    /// Levels were capped.
+    Cap {
+        /// Whose.
+        agent: AgentId,
+        /// There and in every scope within.
+        scope: Scope,
+        /// At most this.
+        level: TrustLevel,
+    },
+    /// The agent was stopped.
+    Quarantine {
+        /// Which.
+        agent: AgentId,
+        /// There and in every scope within.
+        scope: Scope,
+    },
+    /// A cap was lifted.
+    LiftCap {
+        /// Whose.
+        agent: AgentId,
+        /// Where it stood.
+        scope: Scope,
+    },
+    /// A quarantine was lifted.
+    LiftQuarantine {
+        /// Whose.
+        agent: AgentId,
+        /// Where it stood.
+        scope: Scope,
+    },
+    /// The agent was said to be active, which puts off a decay by inactivity.
+    Touch {
+        /// Which.
+        agent: AgentId,
+        /// In which scope.
+        scope: Scope,
+    },
+    /// The rules were set.
+    Configure {
+        /// All of them, as they are now.
+        config: Box<TrustGateConfig>,
+    },
+    /// The clock's present reading was accepted as the time, even if it is earlier than what was read before.
+    AcceptClock {
+        /// The gate's reading until then.
+        #[serde(with = "rfc3339")]
+        from: OffsetDateTime,
+        /// The clock's.
+        #[serde(with = "rfc3339")]
+        to: OffsetDateTime,
+    },
+}
+
+/// The kinds of [`Act`], to filter by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+#[expect(missing_docs, reason = "each is the kind of the act of the same name")]
+pub enum ActKind {
+    Assign,
+    Revoke,
+    Clear,
+    Cap,
+    Quarantine,
+    LiftCap,
+    LiftQuarantine,
+    Touch,
+    Configure,
+    AcceptClock,
+}
+
+impl Act {
+    /// The kind.
+    #[must_use]
+    pub const fn kind(&self) -> ActKind {
+        match self {
+            Self::Assign { .. } => ActKind::Assign,
+            Self::Revoke { .. } => ActKind::Revoke,
+            Self::Clear { .. } => ActKind::Clear,
+            Self::Cap { .. } => ActKind::Cap,
+            Self::Quarantine { .. } => ActKind::Quarantine,
+            Self::LiftCap { .. } => ActKind::LiftCap,
+            Self::LiftQuarantine { .. } => ActKind::LiftQuarantine,
+            Self::Touch { .. } => ActKind::Touch,
+            Self::Configure { .. } => ActKind::Configure,
+            Self::AcceptClock { .. } => ActKind::AcceptClock,
+        }
+    }
+
+    /// The agent and scope it is about; `None` for what concerns the whole gate.
+    #[must_use]
+    pub const fn subject(&self) -> Option<(&AgentId, &Scope)> {
+        match self {
+            Self::Assign { agent, scope, .. }
+            | Self::Revoke { agent, scope }
+            | Self::Clear { agent, scope }
+            | Self::Cap { agent, scope, .. }
+            | Self::Quarantine { agent, scope }
+            | Self::LiftCap { agent, scope }
+            | Self::LiftQuarantine { agent, scope }
+            | Self::Touch { agent, scope } => Some((agent, scope)),
+            Self::Configure { .. } | Self::AcceptClock { .. } => None,
+        }
+    }
+
+    /// Whether it can only take trust away, so that it holds in memory even if it cannot be stored.
+    pub(crate) const fn narrows(&self) -> bool {
+        matches!(
+            self,
+            Self::Revoke { .. } | Self::Cap { .. } | Self::Quarantine { .. }
+        )
+    }
+}
+
+impl ActKind {
+    /// The snake-case name, as events are stored with it.
+    #[must_use]
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Assign => "assign",
+            Self::Revoke => "revoke",
+            Self::Clear => "clear",
+            Self::Cap => "cap",
+            Self::Quarantine => "quarantine",
+            Self::LiftCap => "lift_cap",
+            Self::LiftQuarantine => "lift_quarantine",
+            Self::Touch => "touch",
+            Self::Configure => "configure",
+            Self::AcceptClock => "accept_clock",
+        }
+    }
+}
+
+/// Which events of the history are wanted. The default is all of them; every field narrows.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[expect(
+    clippy::exhaustive_structs,
+    reason = "plain input, written with `..Default::default()`"
+)]
+pub struct HistoryFilter {
+    /// About this agent.
+    pub agent: Option<AgentId>,
+    /// About exactly this scope.
+    pub scope: Option<Scope>,
+    /// Of this kind.
+    pub kind: Option<ActKind>,
+    /// At this time or later.
+    pub since: Option<OffsetDateTime>,
+    /// Before this time.
+    pub until: Option<OffsetDateTime>,
+    /// After this revision.
+    pub after: Revision,
+}
+
+impl HistoryFilter {
+    pub(crate) fn wants(&self, event: &Event) -> bool {
+        let subject = event.act.subject();
+        let same = |wanted: &Option<AgentId>| {
+            wanted.is_none() || wanted.as_ref() == subject.map(|(agent, _)| agent)
+        };
+        event.revision > self.after
+            && same(&self.agent)
+            && (self.scope.is_none() || self.scope.as_ref() == subject.map(|(_, scope)| scope))
+            && self.kind.is_none_or(|kind| kind == event.act.kind())
+            && self.since.is_none_or(|since| event.at >= since)
+            && self.until.is_none_or(|until| event.at < until)
+    }
+}

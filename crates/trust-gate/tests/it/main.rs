@@ -1,0 +1,15 @@
+//! What the gate promises, through its public API. One file a theme.
+
+mod acts;
+mod clock;
+mod concurrency;
+mod config;
+mod decay;
+mod decisions;
+mod fixture;
+mod levels;
+mod model;
+mod names;
+mod no_rise;
+mod scopes;
+mod store;
