@@ -9,5 +9,6 @@ mod ledger;
 mod model;
 mod store;
 mod support;
+mod surface;
 mod texts;
 mod threads;

@@ -13,3 +13,4 @@ mod names;
 mod no_rise;
 mod scopes;
 mod store;
+mod surface;
