@@ -1,0 +1,230 @@
+//! The handle that administers: it creates budgets and changes limits, which nothing else can.
+
+use std::sync::Arc;
+
+use crate::amounts::Limits;
+use crate::charge::Envelope;
+use crate::enforcer::BudgetEnforcer;
+use crate::engine::Engine;
+use crate::error::{BudgetError, Poisoned};
+use crate::event::Act;
+use crate::id::{BudgetId, OperatorId};
+use crate::journal::Revision;
+use crate::node::State;
+use crate::spec::BudgetSpec;
+use crate::writer::Meta;
+
+/// Administers budgets. Keep it from whoever is limited by them.
+///
+/// Acts that widen (create, raise, resume, accept the clock) are stored first and done then, or not at all. Acts that narrow
+/// (lower, suspend, close) are in force in memory at once, even where they cannot be stored, and say so.
+///
+/// ```
+/// # use budget_enforcer::{BudgetEnforcer, BudgetId, BudgetSpec, Charge, Period};
+/// let (budget, admin) = BudgetEnforcer::builder().build()?;
+/// let ops = admin.acting_as("ops@example.com".parse()?);
+/// let id: BudgetId = "llm-calls".parse()?;
+/// ops.create_budget(BudgetSpec::new(id.clone()).cost("100.00".parse()?).period(Period::Monthly))?;
+/// let decision = budget.check(&Charge::budget(&id).cost("1.50".parse()?));
+/// assert_eq!(decision.reason().to_string(), "Category 'llm-calls': 1.5000 requested, 100.0000 available (0.0000 of 100.0000 spent).");
+/// # Ok::<(), budget_enforcer::BudgetError>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct BudgetAdmin {
+    engine: Arc<Engine>,
+    by: Option<OperatorId>,
+}
+
+impl BudgetAdmin {
+    pub(crate) const fn over(engine: Arc<Engine>) -> Self {
+        Self { engine, by: None }
+    }
+
+    /// The same handle in an operator's name, which goes into the events of what it does.
+    #[must_use]
+    pub fn acting_as(&self, by: OperatorId) -> Self {
+        Self {
+            engine: Arc::clone(&self.engine),
+            by: Some(by),
+        }
+    }
+
+    /// An enforcing handle on the same budgets.
+    #[must_use]
+    pub fn enforcer(&self) -> BudgetEnforcer {
+        BudgetEnforcer::over(Arc::clone(&self.engine))
+    }
+
+    /// With a journal, the revision of its newest event; without one, the number of administrative acts so far.
+    ///
+    /// # Errors
+    /// [`BudgetError::Poisoned`].
+    pub fn revision(&self) -> Result<Revision, BudgetError> {
+        Ok(self.engine.writer.revision()?)
+    }
+
+    /// Creates a budget. Its first window is that of now, and fixed lengths count from now.
+    ///
+    /// # Errors
+    /// [`BudgetError::NoLimit`]; [`BudgetError::AlreadyExists`], of closed budgets too; [`BudgetError::Unknown`] or [`BudgetError::Closed`]
+    /// of the parent or one above it; [`BudgetError::Store`]. Nothing was changed.
+    pub fn create_budget(&self, mut spec: BudgetSpec) -> Result<Revision, BudgetError> {
+        if spec.limits.is_none() {
+            return Err(BudgetError::NoLimit {
+                what: format!("budget `{}`", spec.id),
+            });
+        }
+        let config = &self.engine.config;
+        spec.rollover = Some(spec.rollover.unwrap_or(config.rollover_on_reset));
+        spec.overdraft = Some(spec.overdraft.unwrap_or(config.allow_overdraft));
+        self.engine
+            .create_budget(&spec, self.engine.time.now(), |at, tree| {
+                let act = Act::BudgetCreated {
+                    spec: spec.clone(),
+                    tree,
+                };
+                Ok(self.engine.writer.write_always(at, self.meta(None), act)?)
+            })
+    }
+
+    /// Sets the limits of a budget, all of them. What was spent stays spent, and holds stay; overspending that has room now is covered.
+    ///
+    /// # Errors
+    /// [`BudgetError::NoLimit`]; [`BudgetError::Unknown`], [`BudgetError::Closed`]; nothing was changed.
+    /// Where it cannot be stored, [`BudgetError::Store`] if nothing was changed, or [`BudgetError::NotStored`] if some limits were to be lower:
+    /// those are in force in memory.
+    pub fn update_limit(&self, budget: &BudgetId, limits: Limits) -> Result<Revision, BudgetError> {
+        if limits.is_none() {
+            return Err(BudgetError::NoLimit {
+                what: format!("budget `{budget}`"),
+            });
+        }
+        let unknown = || BudgetError::Unknown(budget.into());
+        let path = self.engine.budget(budget).ok_or_else(unknown)?;
+        self.engine.with(&path, self.engine.time.now(), |locked| {
+            let (old, state) = locked.named().ok_or_else(unknown)?;
+            if state == State::Closed {
+                return Err(BudgetError::Closed(budget.into()));
+            }
+            let act = Act::LimitsUpdated {
+                budget: budget.clone(),
+                limits,
+            };
+            match self
+                .engine
+                .writer
+                .write_always(locked.at(), self.meta(None), act)
+            {
+                Ok(revision) => {
+                    locked.set_limits(limits);
+                    Ok(revision)
+                }
+                Err(error) => {
+                    let narrowed = old.tighter(&limits);
+                    if narrowed == old {
+                        return Err(BudgetError::Store(error));
+                    }
+                    locked.set_limits(narrowed);
+                    Err(BudgetError::NotStored(error))
+                }
+            }
+        })?
+    }
+
+    /// Refuses everything on an envelope and what is under it, until it is resumed. Holds that were taken before can still be settled.
+    ///
+    /// # Errors
+    /// [`BudgetError::Unknown`], [`BudgetError::Closed`]; nothing was changed. [`BudgetError::NotStored`]: in force, but only in memory.
+    pub fn suspend(&self, envelope: impl Into<Envelope>) -> Result<Revision, BudgetError> {
+        let envelope = envelope.into();
+        self.set_state(
+            &envelope.clone(),
+            State::Suspended,
+            Act::Suspended { envelope },
+        )
+    }
+
+    /// Ends a suspension.
+    ///
+    /// # Errors
+    /// [`BudgetError::Unknown`], [`BudgetError::Closed`], [`BudgetError::Store`]; nothing was changed.
+    pub fn resume(&self, envelope: impl Into<Envelope>) -> Result<Revision, BudgetError> {
+        let envelope = envelope.into();
+        self.set_state(&envelope.clone(), State::Active, Act::Resumed { envelope })
+    }
+
+    /// Refuses everything on an envelope and what is under it, for good: its id cannot be used again.
+    ///
+    /// # Errors
+    /// [`BudgetError::Unknown`], [`BudgetError::Closed`]; nothing was changed. [`BudgetError::NotStored`]: in force, but only in memory.
+    pub fn close(&self, envelope: impl Into<Envelope>) -> Result<Revision, BudgetError> {
+        let envelope = envelope.into();
+        self.set_state(&envelope.clone(), State::Closed, Act::Closed { envelope })
+    }
+
+    /// Takes what the clock shows for true, after a jump that was not believed or after it was set back. Holds keep the time that they
+    /// had left. No window that was left is entered again.
+    ///
+    /// # Errors
+    /// [`BudgetError::Store`]; nothing was changed.
+    pub fn accept_clock(&self, by: OperatorId, reason: &str) -> Result<Revision, BudgetError> {
+        self.engine.with_trees(|trees| {
+            let mut trees = trees
+                .iter()
+                .map(|tree| tree.lock())
+                .collect::<Result<Vec<_>, Poisoned>>()?;
+            let meta = Meta {
+                by: Some(by),
+                key: None,
+                note: Some(reason.into()),
+            };
+            let shown = self.engine.time.wall();
+            let revision = self
+                .engine
+                .writer
+                .write_always(shown, meta, Act::ClockAccepted {})?;
+            self.engine.time.accept(shown);
+            for tree in &mut trees {
+                tree.accept_clock(shown);
+            }
+            Ok(revision)
+        })?
+    }
+
+    fn set_state(
+        &self,
+        envelope: &Envelope,
+        state: State,
+        act: Act,
+    ) -> Result<Revision, BudgetError> {
+        let unknown = || BudgetError::Unknown(envelope.clone());
+        let path = self.engine.envelope(envelope).ok_or_else(unknown)?;
+        self.engine.with(&path, self.engine.time.now(), |locked| {
+            let (_, old) = locked.named().ok_or_else(unknown)?;
+            if old == State::Closed {
+                return Err(BudgetError::Closed(envelope.clone()));
+            }
+            let stored = self
+                .engine
+                .writer
+                .write_always(locked.at(), self.meta(None), act);
+            let is_narrower = state != State::Active;
+            if stored.is_ok() || is_narrower {
+                locked.set_state(state);
+            }
+            stored.map_err(if is_narrower {
+                BudgetError::NotStored
+            } else {
+                BudgetError::Store
+            })
+        })?
+    }
+
+    fn meta(&self, note: Option<Arc<str>>) -> Meta {
+        Meta {
+            by: self.by.clone(),
+            key: None,
+            note,
+        }
+    }
+}

@@ -1,0 +1,278 @@
+//! What a booking does to the trees of one path, once they are locked. Live calls and the replay of a journal both come here.
+//!
+//! Nothing in here can fail half-way: whoever calls has looked first.
+
+use std::sync::{Arc, MutexGuard};
+use std::time::Duration;
+
+use crate::amounts::{Amounts, Limits};
+use crate::decision::BudgetDecision;
+use crate::hold::{ReservationId, Stage, TransactionId};
+use crate::judge::{self, Question};
+use crate::ledger::Ledger;
+use crate::moment::Moment;
+use crate::node::{Node, State};
+use crate::path::{Lines, Path};
+use crate::row::{After, Extra, Row};
+use crate::transaction::{Transaction, TransactionKind};
+use crate::tree::{Lapse, TreeState};
+
+/// Where rows go, and how long an expired hold is remembered.
+#[derive(Debug)]
+pub(crate) struct Books {
+    pub(crate) ledger: Ledger,
+    pub(crate) late: Duration,
+}
+
+/// The trees of a path, locked, at one time.
+pub(crate) struct Locked<'a, 'g> {
+    pub(crate) path: &'a Arc<Path>,
+    pub(crate) trees: &'a mut [MutexGuard<'g, TreeState>],
+    books: &'a Books,
+    pub(crate) at: Moment,
+}
+
+impl<'a, 'g> Locked<'a, 'g> {
+    pub(crate) fn new(
+        path: &'a Arc<Path>,
+        trees: &'a mut [MutexGuard<'g, TreeState>],
+        books: &'a Books,
+        wall: Moment,
+    ) -> Self {
+        let at = trees.iter().fold(wall, |at, tree| tree.time(at));
+        Self {
+            path,
+            trees,
+            books,
+            at,
+        }
+    }
+
+    pub(crate) const fn at(&self) -> Moment {
+        self.at
+    }
+
+    /// Why `lines` do not fit. `None`: they do.
+    pub(crate) fn refusal(&self, lines: &Lines, question: Question) -> Option<BudgetDecision> {
+        judge::refusal(
+            self.path,
+            self.trees.iter().map(|tree| (&**tree, question)),
+            lines,
+            self.at,
+        )
+    }
+
+    /// Why hold `id` cannot grow by `more`.
+    pub(crate) fn draw_refusal(&self, id: ReservationId, more: &Amounts) -> Option<BudgetDecision> {
+        let lines = self.trees.first()?.hold(id)?.held.map(|_| *more);
+        let trees = self.trees.iter().map(|tree| {
+            let epoch = tree.hold(id).map_or(tree.epoch(), |hold| hold.epoch);
+            (&**tree, Question::Draw { epoch })
+        });
+        judge::refusal(self.path, trees, &lines, self.at)
+    }
+
+    pub(crate) fn admission(&self, lines: &Lines) -> BudgetDecision {
+        judge::admission(
+            self.path,
+            self.trees.iter().map(|tree| &**tree),
+            lines,
+            self.at,
+        )
+    }
+
+    /// The id that the next reservation gets.
+    pub(crate) fn next_hold(&self) -> ReservationId {
+        self.trees
+            .first()
+            .map_or(ReservationId::new(0, 0), |tree| tree.next_hold())
+    }
+
+    /// The stage of hold `id` now. `None`: there is none.
+    pub(crate) fn stage(&self, id: ReservationId) -> Option<Stage> {
+        self.trees
+            .first()?
+            .hold(id)?
+            .stage_at(self.at, self.books.late)
+    }
+
+    /// Spends `lines`, whether they fit or not.
+    pub(crate) fn spend(&mut self, lines: &Lines, note: Option<Arc<str>>) -> Transaction {
+        self.advance();
+        let mut overspent = Amounts::NONE;
+        let mut after = After::None;
+        for (group, tree) in self.path.groups.iter().zip(self.trees.iter_mut()) {
+            for step in &group.steps {
+                if let Some(node) = tree.node_mut(step.node) {
+                    overspent = overspent.larger(&node.spend(&lines.at(step.lines)));
+                    after.push(&node.current);
+                }
+            }
+        }
+        let extra = Extra {
+            overspent,
+            note,
+            ..Extra::default()
+        };
+        self.push_shown(TransactionKind::Record, lines.clone(), after, extra)
+    }
+
+    /// Gives back `lines` of what `row` booked.
+    pub(crate) fn refund(
+        &mut self,
+        row: &Row,
+        lines: &Lines,
+        refunded: Amounts,
+        note: Option<Arc<str>>,
+    ) -> Transaction {
+        self.advance();
+        let mut after = After::None;
+        let mut cells = row.after.as_slice().iter();
+        for (group, tree) in self.path.groups.iter().zip(self.trees.iter_mut()) {
+            for (step, cell) in group.steps.iter().zip(cells.by_ref()) {
+                if let Some(node) = tree.node_mut(step.node) {
+                    node.refund(cell.epoch, &lines.at(step.lines));
+                    after.push(&node.current);
+                }
+            }
+        }
+        self.books.ledger.set_refunded(row.id, refunded);
+        let extra = Extra {
+            refund_of: Some(row.id),
+            note,
+            ..Extra::default()
+        };
+        self.push_shown(TransactionKind::Refund, lines.clone(), after, extra)
+    }
+
+    /// Sets the limits of the envelope that the path names.
+    pub(crate) fn set_limits(&mut self, limits: Limits) {
+        self.advance();
+        let mut after = After::None;
+        if let Some(node) = self.named_node() {
+            node.set_limits(limits);
+            after.push(&node.current);
+        }
+        let shown = Amounts {
+            tokens: limits.tokens,
+            calls: limits.calls,
+            cost: limits.cost,
+        };
+        let path = Arc::clone(self.path);
+        self.push(
+            TransactionKind::Adjust,
+            path,
+            Lines::One(shown),
+            None,
+            after,
+            None,
+        );
+    }
+
+    /// Sets the state of the envelope that the path names.
+    pub(crate) fn set_state(&mut self, state: State) {
+        if let Some(node) = self.named_node() {
+            node.state = state;
+        }
+    }
+
+    /// The limits and the state of the envelope that the path names.
+    pub(crate) fn named(&self) -> Option<(Limits, State)> {
+        let step = self.path.groups.first()?.steps.first()?;
+        let node = self.trees.first()?.node(step.node)?;
+        Some((node.limits, node.state))
+    }
+
+    fn named_node(&mut self) -> Option<&mut Node> {
+        let step = self.path.groups.first()?.steps.first()?;
+        self.trees.first_mut()?.node_mut(step.node)
+    }
+
+    /// Brings the trees up to now.
+    pub(crate) fn advance(&mut self) {
+        for (group, tree) in self.path.groups.iter().zip(self.trees.iter_mut()) {
+            if tree.is_due(self.at) {
+                for lapse in tree.lapse_due(self.at, self.books.late) {
+                    write_lapse(&self.books.ledger, tree, lapse);
+                }
+            }
+            tree.advance(group, self.at);
+        }
+    }
+
+    pub(crate) fn push(
+        &mut self,
+        kind: TransactionKind,
+        path: Arc<Path>,
+        lines: Lines,
+        reservation: Option<ReservationId>,
+        after: After,
+        extra: Option<Extra>,
+    ) -> TransactionId {
+        let id = self.next_row();
+        let (at, extra) = (self.at, extra.map(Box::new));
+        self.books.ledger.push(Row {
+            id,
+            at,
+            kind,
+            path,
+            lines,
+            reservation,
+            after,
+            extra,
+        });
+        id
+    }
+
+    /// For callers who want to see the row: it may leave the ledger before they ask.
+    fn push_shown(
+        &mut self,
+        kind: TransactionKind,
+        lines: Lines,
+        after: After,
+        extra: Extra,
+    ) -> Transaction {
+        let (id, path) = (self.next_row(), Arc::clone(self.path));
+        let (at, extra) = (self.at, Some(Box::new(extra)));
+        let row = Row {
+            id,
+            at,
+            kind,
+            path,
+            lines,
+            reservation: None,
+            after,
+            extra,
+        };
+        let shown = row.transaction();
+        self.books.ledger.push(row);
+        shown
+    }
+
+    /// The id of the next row: the home tree numbers them.
+    fn next_row(&mut self) -> TransactionId {
+        self.trees
+            .first_mut()
+            .map_or(TransactionId::new(0, 0), |tree| tree.take_row())
+    }
+}
+
+/// An expiry is written by the tree that numbers the reservation, and shows that tree alone: the others are not locked.
+fn write_lapse(ledger: &Ledger, tree: &mut TreeState, lapse: Lapse) {
+    let extra = lapse.started.then(|| {
+        Box::new(Extra {
+            hold_spent: true,
+            ..Extra::default()
+        })
+    });
+    ledger.push(Row {
+        id: tree.take_row(),
+        at: lapse.at,
+        kind: TransactionKind::Expire,
+        path: lapse.path,
+        lines: lapse.held,
+        reservation: Some(lapse.id),
+        after: lapse.after,
+        extra,
+    });
+}

@@ -1,0 +1,116 @@
+//! Which idempotency keys have been used, for what, and what the answer was.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::decision::BudgetDecision;
+use crate::error::BudgetError;
+use crate::event::Request;
+use crate::hold::ReservationId;
+use crate::key::IdempotencyKey;
+use crate::moment::Moment;
+use crate::path::Path;
+use crate::transaction::Transaction;
+
+/// How far ahead another machine's clock may be.
+const AHEAD: Duration = Duration::from_secs(5 * 60);
+
+/// Keys sort by the time at which they were made, so that the oldest are the first to go, and all that could be among
+/// those that went can be told by their age.
+#[derive(Debug)]
+pub(crate) struct Claims {
+    by_key: BTreeMap<IdempotencyKey, Claim>,
+    /// The newest key that was dropped: none up to it is new for certain.
+    floor: Option<IdempotencyKey>,
+    window: Duration,
+    most: usize,
+    /// The latest time at which a key was remembered: a clock set back makes no key young again.
+    mark: Moment,
+}
+
+#[derive(Debug)]
+struct Claim {
+    request: Request,
+    answer: Answer,
+}
+
+/// What a request came to.
+#[derive(Debug, Clone)]
+pub(crate) enum Answer {
+    Reserved {
+        id: ReservationId,
+        path: Arc<Path>,
+        at: Moment,
+        due: Moment,
+    },
+    Booked(Transaction),
+    Refused(BudgetDecision),
+}
+
+impl Answer {
+    /// When it was done, by the time of the trees that it was done in. A refusal was done in none.
+    pub(crate) fn at(&self) -> Option<Moment> {
+        match self {
+            Self::Reserved { at, .. } => Some(*at),
+            Self::Booked(transaction) => Some(transaction.at.into()),
+            Self::Refused(_) => None,
+        }
+    }
+}
+
+impl Claims {
+    pub(crate) const fn new(window: Duration, most: usize) -> Self {
+        Self {
+            by_key: BTreeMap::new(),
+            floor: None,
+            window,
+            most,
+            mark: Moment::DAWN,
+        }
+    }
+
+    /// The first answer to this key. `None`: the key is new.
+    pub(crate) fn answer(
+        &self,
+        key: IdempotencyKey,
+        request: &Request,
+        now: Moment,
+    ) -> Result<Option<Answer>, BudgetError> {
+        let now = self.mark.max(now);
+        if self.floor.is_some_and(|floor| key <= floor) || key.made_at() < now.minus(self.window) {
+            return Err(BudgetError::KeyTooOld);
+        }
+        if key.made_at() > now.plus(AHEAD) {
+            return Err(BudgetError::KeyTooNew);
+        }
+        let Some(claim) = self.by_key.get(&key) else {
+            return Ok(None);
+        };
+        match claim.request.difference(request) {
+            None => Ok(Some(claim.answer.clone())),
+            Some(field) => Err(BudgetError::KeyConflict { field }),
+        }
+    }
+
+    /// Remembers the answer. Keys that have become too old are forgotten, and the oldest where there are too many.
+    pub(crate) fn remember(
+        &mut self,
+        key: IdempotencyKey,
+        request: Request,
+        answer: Answer,
+        now: Moment,
+    ) {
+        self.by_key.insert(key, Claim { request, answer });
+        self.mark = self.mark.max(now);
+        let oldest = self.mark.minus(self.window);
+        while let Some(first) = self.by_key.first_entry() {
+            if first.key().made_at() >= oldest && self.by_key.len() <= self.most {
+                break;
+            }
+            if let Some((dropped, _)) = self.by_key.pop_first() {
+                self.floor = self.floor.max(Some(dropped));
+            }
+        }
+    }
+}

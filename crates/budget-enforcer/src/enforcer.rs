@@ -1,0 +1,422 @@
+//! The handle that enforces: it asks, holds, spends and looks, and can change no limit.
+
+use std::sync::Arc;
+
+use time::OffsetDateTime;
+
+use crate::amounts::Amounts;
+use crate::booking::Locked;
+use crate::builder::Builder;
+use crate::charge::{Charge, Envelope};
+use crate::claims::Answer;
+use crate::decision::{BudgetDecision, BudgetDenied, Code};
+use crate::engine::{Done, Engine};
+use crate::error::BudgetError;
+use crate::event::{Act, Request};
+use crate::hold::ReservationId;
+use crate::id::SessionId;
+use crate::judge::{self, Question};
+use crate::moment::Moment;
+use crate::options::CallOptions;
+use crate::path::{BudgetPath, Lines, Path};
+use crate::reservation::Reservation;
+use crate::ticket::{self, Ticket};
+use crate::transaction::{Settlement, TransactionFilter, Transactions};
+use crate::utilization::{self, Summary, Utilization};
+
+/// Enforces budgets. Clones share them; none can change a limit.
+///
+/// Every call is synchronous. Calls on the same tree of budgets, or on the same session, wait for each other for the length of a
+/// few additions, and of the journal's `append` where there is a journal; others do not.
+///
+/// ```
+/// use budget_enforcer::{Amounts, BudgetEnforcer, BudgetEnforcerConfig, Charge, Floor, SessionId};
+///
+/// let config = BudgetEnforcerConfig::per_session().tokens(10_000).calls(100);
+/// let (budget, _admin) = BudgetEnforcer::builder().config(config).build()?;
+/// let session: SessionId = "s-1".parse()?;
+/// let hold = budget.reserve(&Charge::session(&session).calls(1).tokens(500))?;
+/// let running = hold.start(Floor::Hold)?;
+/// running.settle(Amounts::NONE.tokens(420))?;
+/// assert_eq!(budget.check_budget(&session).available().map(|left| left.units()), Some(9_580));
+/// # Ok::<(), budget_enforcer::BudgetError>(())
+/// ```
+///
+/// Limits are changed through [`BudgetAdmin`](crate::BudgetAdmin) alone:
+/// ```compile_fail,E0599
+/// # use budget_enforcer::{BudgetEnforcer, BudgetId, Limits};
+/// fn raise(budget: &BudgetEnforcer, id: &BudgetId) {
+///     budget.update_limit(id, Limits::NONE);
+/// }
+/// ```
+#[derive(Debug, Clone)]
+pub struct BudgetEnforcer {
+    pub(crate) engine: Arc<Engine>,
+}
+
+impl BudgetEnforcer {
+    /// Starts building one.
+    pub fn builder() -> Builder {
+        Builder::new()
+    }
+
+    pub(crate) const fn over(engine: Arc<Engine>) -> Self {
+        Self { engine }
+    }
+
+    /// Whether `charge` would be admitted now. Advisory, and without side effect: nothing is held, opened or reset.
+    pub fn check(&self, charge: &Charge) -> BudgetDecision {
+        self.check_reading(charge, self.engine.reading(None))
+    }
+
+    /// [`check`](Self::check) at a wall time that the caller has read already.
+    pub fn check_at(&self, charge: &Charge, wall: OffsetDateTime) -> BudgetDecision {
+        self.check_reading(charge, self.engine.reading(Some(wall)))
+    }
+
+    /// Whether anything is left in this session: in every dimension that it limits, less was used and held than its limit.
+    /// A session that was never used is judged by the template. Without side effect.
+    pub fn check_budget(&self, session: &SessionId) -> BudgetDecision {
+        self.check_session(session, None)
+    }
+
+    /// [`check_budget`](Self::check_budget) at a wall time that the caller has read already.
+    pub fn check_budget_at(&self, session: &SessionId, wall: OffsetDateTime) -> BudgetDecision {
+        self.check_session(session, Some(wall))
+    }
+
+    /// Looks up the envelopes of `charge` once, so that reserving on them hashes nothing. Opens sessions that do not exist yet.
+    ///
+    /// # Errors
+    /// [`BudgetDenied`] with `no_budget`, `session_limit`, `too_many_envelopes`, or `unavailable`. Sessions named before the one that was refused may be open.
+    pub fn resolve(&self, charge: &Charge) -> Result<BudgetPath, BudgetDenied> {
+        let path = self.engine.open(charge, self.engine.reading(None))?;
+        Ok(BudgetPath {
+            path,
+            lines: Lines::of(charge),
+        })
+    }
+
+    /// Takes a hold on every envelope and dimension of `charge`, in one step or not at all.
+    ///
+    /// # Errors
+    /// [`BudgetDenied`]; nothing was changed. Its code is `unavailable` where nobody could judge: a poisoned lock, or a journal that cannot store.
+    pub fn reserve(&self, charge: &Charge) -> Result<Reservation, BudgetDenied> {
+        self.reserve_charge(charge, self.engine.reading(None), &CallOptions::default())
+    }
+
+    /// [`reserve`](Self::reserve) at a wall time that the caller has read already.
+    ///
+    /// # Errors
+    /// As for [`reserve`](Self::reserve).
+    pub fn reserve_at(
+        &self,
+        charge: &Charge,
+        wall: OffsetDateTime,
+    ) -> Result<Reservation, BudgetDenied> {
+        self.reserve_charge(
+            charge,
+            self.engine.reading(Some(wall)),
+            &CallOptions::default(),
+        )
+    }
+
+    /// [`reserve`](Self::reserve) with options. A repeated request gets the same reservation, whatever has become of it.
+    ///
+    /// # Errors
+    /// [`BudgetError::Denied`] as for [`reserve`](Self::reserve); [`BudgetError::InvalidTtl`], [`BudgetError::NoteTooLong`];
+    /// [`BudgetError::KeyConflict`], [`BudgetError::KeyTooOld`], [`BudgetError::KeyTooNew`]. Nothing was changed.
+    pub fn reserve_with(
+        &self,
+        charge: &Charge,
+        options: &CallOptions,
+    ) -> Result<Reservation, BudgetError> {
+        options.validate()?;
+        let wall = self.engine.reading(options.wall);
+        let Some(_) = options.key else {
+            return Ok(self.reserve_charge(charge, wall, options)?);
+        };
+        let mut fresh = None;
+        let request = || Request::Reserve {
+            charge: charge.clone(),
+        };
+        let (answer, is_repeat) = self.engine.once(options.key, wall, request, || {
+            let reservation = fresh.insert(self.reserve_ticket(charge, wall, options)?);
+            let Ticket {
+                id, path, at, due, ..
+            } = &*reservation;
+            Ok(Done::stored(Answer::Reserved {
+                id: *id,
+                path: Arc::clone(path),
+                at: *at,
+                due: *due,
+            }))
+        })?;
+        match (answer, fresh) {
+            (_, Some(ticket)) => Ok(Reservation::new(ticket, false)),
+            (Answer::Reserved { id, path, at, due }, None) => {
+                let ticket = Ticket {
+                    engine: Arc::clone(&self.engine),
+                    path,
+                    id,
+                    at,
+                    due,
+                };
+                Ok(Reservation::new(ticket, is_repeat))
+            }
+            (Answer::Refused(decision), None) => Err(BudgetDenied::from(decision).into()),
+            (Answer::Booked(_), None) => Err(BudgetError::KeyConflict { field: "operation" }),
+        }
+    }
+
+    /// [`reserve`](Self::reserve) on envelopes that were looked up before, with the amounts of the charge that was resolved.
+    ///
+    /// # Errors
+    /// As for [`reserve`](Self::reserve).
+    pub fn reserve_path(&self, path: &BudgetPath) -> Result<Reservation, BudgetDenied> {
+        self.reserve_lines(path, &path.lines, self.engine.reading(None))
+    }
+
+    /// [`reserve_path`](Self::reserve_path) at a wall time that the caller has read already.
+    ///
+    /// # Errors
+    /// As for [`reserve`](Self::reserve).
+    pub fn reserve_path_at(
+        &self,
+        path: &BudgetPath,
+        wall: OffsetDateTime,
+    ) -> Result<Reservation, BudgetDenied> {
+        self.reserve_lines(path, &path.lines, self.engine.reading(Some(wall)))
+    }
+
+    /// [`reserve_path_at`](Self::reserve_path_at), with the decision that admitted it: the figures before the hold was taken.
+    ///
+    /// # Errors
+    /// As for [`reserve`](Self::reserve).
+    pub fn reserve_path_explained_at(
+        &self,
+        path: &BudgetPath,
+        wall: OffsetDateTime,
+    ) -> Result<(Reservation, BudgetDecision), BudgetDenied> {
+        let mut told = BudgetDecision::bare(Code::WithinBudget, None);
+        let wall = self.engine.reading(Some(wall));
+        let ticket = self.take_hold(
+            &path.path,
+            &path.lines,
+            wall,
+            &CallOptions::default(),
+            |locked, lines| {
+                told = locked.admission(lines);
+            },
+        )?;
+        Ok((Reservation::new(ticket, false), told))
+    }
+
+    /// [`reserve_path`](Self::reserve_path) with `amounts` from each envelope named, in place of the resolved ones.
+    ///
+    /// # Errors
+    /// As for [`reserve`](Self::reserve).
+    pub fn reserve_path_amounts(
+        &self,
+        path: &BudgetPath,
+        amounts: Amounts,
+    ) -> Result<Reservation, BudgetDenied> {
+        self.reserve_lines(
+            path,
+            &path.lines.map(|_| amounts),
+            self.engine.reading(None),
+        )
+    }
+
+    /// Settles a detached reservation by its id, started or not; see [`Running::settle`](crate::Running::settle). One that expired is
+    /// settled late for as long as it is remembered.
+    ///
+    /// # Errors
+    /// [`BudgetError::UnknownReservation`]; [`BudgetError::NotStored`]: booked, but only in memory.
+    pub fn settle_id(&self, id: ReservationId, actual: Amounts) -> Result<Settlement, BudgetError> {
+        ticket::settle(
+            &self.engine,
+            &self.engine.reservation(id)?,
+            id,
+            actual,
+            false,
+        )
+    }
+
+    /// Gives a detached reservation back by its id.
+    ///
+    /// # Errors
+    /// [`BudgetError::UnknownReservation`]; [`BudgetError::Expired`] where it was given back already; [`BudgetError::Store`]: it is held until it expires.
+    pub fn release_id(&self, id: ReservationId) -> Result<(), BudgetError> {
+        ticket::release(&self.engine, &self.engine.reservation(id)?, id, true)
+    }
+
+    /// The figures of one envelope now. Without side effect.
+    ///
+    /// # Errors
+    /// [`BudgetError::Unknown`] where there is none; a session exists once it was used.
+    pub fn utilization(&self, envelope: impl Into<Envelope>) -> Result<Utilization, BudgetError> {
+        let envelope = envelope.into();
+        let path = self
+            .engine
+            .envelope(&envelope)
+            .ok_or(BudgetError::Unknown(envelope))?;
+        utilization::of(&path, self.engine.reading(None))
+    }
+
+    /// The figures of all named budgets at one instant, and the number of sessions. Without side effect; locks all budgets for as long as it takes to copy them.
+    ///
+    /// # Errors
+    /// [`BudgetError::Poisoned`].
+    pub fn summary(&self) -> Result<Summary, BudgetError> {
+        utilization::summary(&self.engine, self.engine.reading(None))
+    }
+
+    /// The rows of the ledger that match, as they were at one instant. Locks the ledger for as long as it takes to copy them.
+    #[must_use]
+    pub fn transactions(&self, filter: &TransactionFilter) -> Transactions {
+        self.engine.books.ledger.list(filter)
+    }
+
+    /// What the enforcer takes for now: the clock's wall time, made safe.
+    #[must_use]
+    pub fn now(&self) -> OffsetDateTime {
+        self.engine.time.now().to_time()
+    }
+
+    fn check_reading(&self, charge: &Charge, wall: Moment) -> BudgetDecision {
+        let found = match self.engine.find(charge, wall) {
+            Ok(found) => found,
+            Err(denied) => return denied.into_decision(),
+        };
+        let lines = Lines::of(charge);
+        let decided = self.engine.with(&found.path, wall, |locked| {
+            locked
+                .refusal(&lines, Question::Charge)
+                .unwrap_or_else(|| locked.admission(&lines))
+        });
+        decided.unwrap_or_else(|_| BudgetDecision::bare(Code::Unavailable, None))
+    }
+
+    fn check_session(&self, session: &SessionId, wall: Option<OffsetDateTime>) -> BudgetDecision {
+        let path = match self.engine.session(session) {
+            Some(path) => path,
+            None => match self
+                .engine
+                .imagined_session(session, self.engine.reading(wall))
+            {
+                Ok(path) => path,
+                Err(denied) => return denied.into_decision(),
+            },
+        };
+        let unavailable = || BudgetDecision::bare(Code::Unavailable, Some(session.into()));
+        let [group] = &*path.groups else {
+            return unavailable();
+        };
+        match group.tree.lock() {
+            // Most sessions have no open holds: then there is no need to read the clock.
+            Ok(tree) if tree.is_timeless() => {
+                return judge::anything_left(group, &tree, tree.mark());
+            }
+            Ok(_) => {}
+            Err(_) => return unavailable(),
+        }
+        let wall = self.engine.reading(wall);
+        group.tree.lock().map_or_else(
+            |_| unavailable(),
+            |tree| judge::anything_left(group, &tree, tree.time(wall)),
+        )
+    }
+
+    fn reserve_lines(
+        &self,
+        path: &BudgetPath,
+        lines: &Lines,
+        wall: Moment,
+    ) -> Result<Reservation, BudgetDenied> {
+        let ticket = self.take_hold(&path.path, lines, wall, &CallOptions::default(), |_, _| {})?;
+        Ok(Reservation::new(ticket, false))
+    }
+
+    fn reserve_charge(
+        &self,
+        charge: &Charge,
+        wall: Moment,
+        options: &CallOptions,
+    ) -> Result<Reservation, BudgetDenied> {
+        Ok(Reservation::new(
+            self.reserve_ticket(charge, wall, options)?,
+            false,
+        ))
+    }
+
+    fn reserve_ticket(
+        &self,
+        charge: &Charge,
+        wall: Moment,
+        options: &CallOptions,
+    ) -> Result<Ticket, BudgetDenied> {
+        let lines = Lines::of(charge);
+        let path = self.open_if_it_fits(charge, &lines, wall, Question::Charge)?;
+        self.take_hold(&path, &lines, wall, options, |_, _| {})
+    }
+
+    /// The path of `charge`. A refusal opens no session.
+    pub(crate) fn open_if_it_fits(
+        &self,
+        charge: &Charge,
+        lines: &Lines,
+        wall: Moment,
+        question: Question,
+    ) -> Result<Arc<Path>, BudgetDenied> {
+        let found = self.engine.find(charge, wall)?;
+        if !found.is_fresh {
+            return Ok(found.path);
+        }
+        match self
+            .engine
+            .with(&found.path, wall, |locked| locked.refusal(lines, question))?
+        {
+            Some(refusal) => Err(refusal.into()),
+            None => self.engine.open(charge, wall),
+        }
+    }
+
+    fn take_hold(
+        &self,
+        path: &Arc<Path>,
+        lines: &Lines,
+        wall: Moment,
+        options: &CallOptions,
+        admitted: impl FnOnce(&Locked<'_, '_>, &Lines),
+    ) -> Result<Ticket, BudgetDenied> {
+        let ttl = options.ttl.unwrap_or(self.engine.config.default_ttl);
+        let (id, at, due) = self.engine.with(path, wall, |locked| {
+            if let Some(refusal) = locked.refusal(lines, Question::Charge) {
+                return Err(BudgetDenied::from(refusal));
+            }
+            let (id, due) = (locked.next_hold(), locked.at().plus(ttl));
+            let act = || Act::Reserved {
+                reservation: id,
+                charge: path.charge(lines),
+                expires_at: due.to_time(),
+            };
+            let stored = self
+                .engine
+                .writer
+                .write(locked.at(), || options.meta(), act);
+            stored.map_err(BudgetDenied::unavailable)?;
+            admitted(locked, lines);
+            locked.reserve(id, lines, due, options.note.clone());
+            Ok((id, locked.at(), due))
+        })??;
+        let engine = Arc::clone(&self.engine);
+        Ok(Ticket {
+            engine,
+            path: Arc::clone(path),
+            id,
+            at,
+            due,
+        })
+    }
+}

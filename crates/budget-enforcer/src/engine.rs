@@ -1,0 +1,431 @@
+//! What both handles stand on: where envelopes are found, what time it is, where bookings and events go.
+//!
+//! Locks are taken in one order: keys, registry, trees by number, ledger, journal.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, RwLock};
+
+use arc_swap::ArcSwap;
+use time::OffsetDateTime;
+
+use crate::amounts::Limits;
+use crate::booking::{Books, Locked};
+use crate::charge::{Charge, Envelope};
+use crate::claims::{Answer, Claims};
+use crate::clock::Clock;
+use crate::config::BudgetEnforcerConfig;
+use crate::decision::{BudgetDecision, BudgetDenied, Code};
+use crate::error::{BudgetError, Poisoned};
+use crate::event::{Act, Request};
+use crate::hold::ReservationId;
+use crate::id::{BudgetId, SessionId};
+use crate::journal::{BudgetJournal, StoreError};
+use crate::key::IdempotencyKey;
+use crate::ledger::Ledger;
+use crate::moment::Moment;
+use crate::node::Node;
+use crate::path::{MAX_LINES, Path, Step};
+use crate::reading::Timekeeper;
+use crate::sessions::Sessions;
+use crate::spec::BudgetSpec;
+use crate::tree::Tree;
+use crate::window::Schedule;
+use crate::writer::{Meta, Writer};
+
+#[derive(Debug)]
+pub(crate) struct Engine {
+    pub(crate) config: BudgetEnforcerConfig,
+    pub(crate) time: Timekeeper,
+    pub(crate) books: Books,
+    pub(crate) writer: Writer,
+    pub(crate) claims: Mutex<Claims>,
+    sessions: Sessions,
+    budgets: ArcSwap<HashMap<BudgetId, Arc<Path>>>,
+    /// All trees by number. Whoever makes one holds the lock for as long as it takes.
+    registry: RwLock<Vec<Arc<Tree>>>,
+}
+
+/// The envelopes of a charge as they were found.
+pub(crate) struct Found {
+    pub(crate) path: Arc<Path>,
+    /// Some are sessions that do not exist yet, and are on the path as they would be.
+    pub(crate) is_fresh: bool,
+}
+
+impl Engine {
+    pub(crate) fn new(
+        config: BudgetEnforcerConfig,
+        clock: Box<dyn Clock>,
+        journal: Option<Box<dyn BudgetJournal>>,
+    ) -> Self {
+        let books = Books {
+            ledger: Ledger::new(if journal.is_some() {
+                usize::MAX
+            } else {
+                config.max_transactions
+            }),
+            late: config.late_settle_window,
+        };
+        let claims = Mutex::new(Claims::new(
+            config.idempotency_window,
+            config.max_idempotency_keys,
+        ));
+        Self {
+            time: Timekeeper::new(clock),
+            books,
+            writer: Writer::new(journal),
+            claims,
+            sessions: Sessions::default(),
+            budgets: ArcSwap::default(),
+            registry: RwLock::default(),
+            config,
+        }
+    }
+
+    /// The safe reading of `wall`, or of the clock.
+    pub(crate) fn reading(&self, wall: Option<OffsetDateTime>) -> Moment {
+        wall.map_or_else(
+            || self.time.now(),
+            |wall| self.time.safe(Moment::from(wall)),
+        )
+    }
+
+    /// Runs `f` on the locked trees of `path`.
+    pub(crate) fn with<R>(
+        &self,
+        path: &Arc<Path>,
+        wall: Moment,
+        f: impl FnOnce(&mut Locked<'_, '_>) -> R,
+    ) -> Result<R, Poisoned> {
+        path.lock(|trees| f(&mut Locked::new(path, trees, &self.books, wall)))
+    }
+
+    pub(crate) fn session(&self, id: &SessionId) -> Option<Arc<Path>> {
+        self.sessions.find(id)
+    }
+
+    pub(crate) fn budget(&self, id: &BudgetId) -> Option<Arc<Path>> {
+        self.budgets.load().get(id).cloned()
+    }
+
+    pub(crate) fn envelope(&self, envelope: &Envelope) -> Option<Arc<Path>> {
+        match envelope {
+            Envelope::Session(id) => self.session(id),
+            Envelope::Budget(id) => self.budget(id),
+        }
+    }
+
+    pub(crate) fn budgets(&self) -> Arc<HashMap<BudgetId, Arc<Path>>> {
+        self.budgets.load_full()
+    }
+
+    pub(crate) fn session_count(&self) -> usize {
+        self.sessions.len()
+    }
+
+    /// Looks up the envelopes of `charge` and opens nothing.
+    pub(crate) fn find(&self, charge: &Charge, wall: Moment) -> Result<Found, BudgetDenied> {
+        if let Some((envelope, _)) = charge.single()
+            && let Some(path) = self.envelope(envelope)
+        {
+            return Ok(Found {
+                path,
+                is_fresh: false,
+            });
+        }
+        if charge.lines().nth(MAX_LINES).is_some() {
+            return Err(BudgetDecision::bare(Code::TooManyEnvelopes, None).into());
+        }
+        let mut fresh: Vec<(SessionId, Arc<Path>)> = Vec::new();
+        let mut parts = Vec::new();
+        for (envelope, _) in charge.lines() {
+            let part = match (self.envelope(envelope), envelope) {
+                (Some(path), _) => path,
+                (None, Envelope::Budget(_)) => {
+                    return Err(BudgetDecision::bare(Code::NoBudget, Some(envelope.clone())).into());
+                }
+                (None, Envelope::Session(id)) => {
+                    if let Some((_, path)) = fresh.iter().find(|(known, _)| known == id) {
+                        Arc::clone(path)
+                    } else {
+                        let limits = self.room_for(id)?;
+                        // A number that no registered tree has: only the order among the locks matters.
+                        let number = u64::MAX.saturating_sub(number_of(&fresh));
+                        let path = session_path(id, limits, number, wall);
+                        fresh.push((id.clone(), Arc::clone(&path)));
+                        path
+                    }
+                }
+            };
+            parts.push(part);
+        }
+        let path = match (&*parts, charge.single()) {
+            ([only], Some(_)) => Arc::clone(only),
+            _ => Arc::new(Path::join(charge, &parts)),
+        };
+        Ok(Found {
+            path,
+            is_fresh: !fresh.is_empty(),
+        })
+    }
+
+    /// Looks up the envelopes of `charge` and opens the sessions that do not exist yet.
+    pub(crate) fn open(&self, charge: &Charge, wall: Moment) -> Result<Arc<Path>, BudgetDenied> {
+        let found = self.find(charge, wall)?;
+        if !found.is_fresh {
+            return Ok(found.path);
+        }
+        for (envelope, _) in charge.lines() {
+            if let Envelope::Session(id) = envelope {
+                self.open_session(id, wall)?;
+            }
+        }
+        Ok(self.find(charge, wall)?.path)
+    }
+
+    /// The session's path; opens it on first use.
+    pub(crate) fn open_session(
+        &self,
+        id: &SessionId,
+        wall: Moment,
+    ) -> Result<Arc<Path>, BudgetDenied> {
+        if let Some(path) = self.sessions.find(id) {
+            return Ok(path);
+        }
+        let mut registry = self.registry.write().map_err(|_| Poisoned)?;
+        if let Some(path) = self.sessions.find(id) {
+            return Ok(path);
+        }
+        let limits = self.room_for(id)?;
+        let tree = number_of(&registry);
+        let act = || Act::SessionOpened {
+            session: id.clone(),
+            limits,
+            tree,
+        };
+        self.writer
+            .write(wall, Meta::default, act)
+            .map_err(BudgetDenied::unavailable)?;
+        Ok(self.add_session(&mut registry, id, limits, wall))
+    }
+
+    /// The limits that session `id` would have, if there is room for one more.
+    pub(crate) fn room_for(&self, id: &SessionId) -> Result<Limits, BudgetDenied> {
+        let refuse = |code| Err(BudgetDecision::bare(code, Some(id.into())).into());
+        match self.config.session {
+            None => refuse(Code::NoBudget),
+            Some(_) if self.sessions.len() >= self.config.max_sessions => {
+                refuse(Code::SessionLimit)
+            }
+            Some(limits) => Ok(limits),
+        }
+    }
+
+    /// A session as it would be if it were opened.
+    pub(crate) fn imagined_session(
+        &self,
+        id: &SessionId,
+        wall: Moment,
+    ) -> Result<Arc<Path>, BudgetDenied> {
+        Ok(session_path(id, self.room_for(id)?, u64::MAX, wall))
+    }
+
+    fn add_session(
+        &self,
+        registry: &mut Vec<Arc<Tree>>,
+        id: &SessionId,
+        limits: Limits,
+        at: Moment,
+    ) -> Arc<Path> {
+        let path = session_path(id, limits, number_of(registry), at);
+        registry.extend(path.home().cloned());
+        self.sessions.insert(id.clone(), Arc::clone(&path));
+        path
+    }
+
+    /// Opens a session that a journal tells of.
+    pub(crate) fn restore_session(
+        &self,
+        id: &SessionId,
+        limits: Limits,
+        tree: u64,
+        at: Moment,
+    ) -> Result<(), BudgetError> {
+        let mut registry = self.registry.write().map_err(|_| Poisoned)?;
+        if number_of(&registry) != tree || self.sessions.find(id).is_some() {
+            return Err(BudgetError::Unknown(id.into()));
+        }
+        self.add_session(&mut registry, id, limits, at);
+        Ok(())
+    }
+
+    /// Creates a budget; `allow` has the last word, with everything else checked and locked.
+    pub(crate) fn create_budget<T>(
+        &self,
+        spec: &BudgetSpec,
+        wall: Moment,
+        allow: impl FnOnce(Moment, u64) -> Result<T, BudgetError>,
+    ) -> Result<T, BudgetError> {
+        let mut registry = self.registry.write().map_err(|_| Poisoned)?;
+        let mut budgets = HashMap::clone(&self.budgets.load());
+        if budgets.contains_key(&spec.id) {
+            return Err(BudgetError::AlreadyExists {
+                id: spec.id.clone(),
+            });
+        }
+        let (path, allowed) = match &spec.parent {
+            None => {
+                let number = number_of(&registry);
+                let allowed = allow(wall, number)?;
+                let tree = Arc::new(Tree::new(number, self.node(spec, wall, 0), wall));
+                registry.push(Arc::clone(&tree));
+                (Path::single(tree, 0, (&spec.id).into(), &[]), allowed)
+            }
+            Some(parent) => {
+                let unknown = || BudgetError::Unknown(parent.into());
+                let parent_path = budgets.get(parent).ok_or_else(unknown)?;
+                let [group] = &*parent_path.groups else {
+                    return Err(unknown());
+                };
+                let mut tree = group.tree.lock()?;
+                let is_closed = |step: &Step| {
+                    tree.node(step.node)
+                        .is_none_or(|node| node.state == crate::node::State::Closed)
+                };
+                if let Some(step) = group.steps.iter().find(|step| is_closed(step)) {
+                    return Err(BudgetError::Closed(step.envelope.clone()));
+                }
+                let at = tree.time(wall);
+                let allowed = allow(at, group.tree.number)?;
+                let epoch = tree.epoch();
+                let index = tree.grow(self.node(spec, at, epoch));
+                (
+                    Path::single(
+                        Arc::clone(&group.tree),
+                        index,
+                        (&spec.id).into(),
+                        &group.steps,
+                    ),
+                    allowed,
+                )
+            }
+        };
+        budgets.insert(spec.id.clone(), Arc::new(path));
+        self.budgets.store(Arc::new(budgets));
+        Ok(allowed)
+    }
+
+    fn node(&self, spec: &BudgetSpec, at: Moment, epoch: u64) -> Node {
+        let schedule = Schedule::anchored(spec.period, spec.zone.clone(), at);
+        let mut node = Node::new((&spec.id).into(), spec.limits, schedule, at, epoch);
+        node.rollover = spec.rollover.unwrap_or(self.config.rollover_on_reset);
+        node.overdraft = spec.overdraft.unwrap_or(self.config.allow_overdraft);
+        node
+    }
+
+    /// All trees, in the order of locking. No tree can be made until `f` returns.
+    pub(crate) fn with_trees<R>(&self, f: impl FnOnce(&[Arc<Tree>]) -> R) -> Result<R, Poisoned> {
+        Ok(f(&self.registry.read().map_err(|_| Poisoned)?))
+    }
+
+    /// The path of a reservation that somebody names by its id.
+    pub(crate) fn reservation(&self, id: ReservationId) -> Result<Arc<Path>, BudgetError> {
+        let tree = usize::try_from(id.tree())
+            .ok()
+            .map(|index| self.with_trees(|trees| trees.get(index).cloned()))
+            .transpose()?
+            .flatten();
+        let unknown = || BudgetError::UnknownReservation { id };
+        let state = tree.as_ref().ok_or_else(unknown)?.lock()?;
+        Ok(Arc::clone(&state.hold(id).ok_or_else(unknown)?.path))
+    }
+
+    /// Runs `run` once for each key: claim and effect are one step, for the keys stay locked meanwhile.
+    /// An answer that was given before says so.
+    pub(crate) fn once(
+        &self,
+        key: Option<IdempotencyKey>,
+        wall: Moment,
+        request: impl FnOnce() -> Request,
+        run: impl FnOnce() -> Result<Done, BudgetError>,
+    ) -> Result<(Answer, IsRepeat), BudgetError> {
+        let Some(key) = key else {
+            return Ok((run()?.acknowledge()?, false));
+        };
+        let request = request();
+        let mut claims = self.claims.lock().map_err(|_| Poisoned)?;
+        if let Some(answer) = claims.answer(key, &request, wall)? {
+            return Ok((answer, true));
+        }
+        let done = match run() {
+            Err(BudgetError::Denied(denied)) if denied.is_verdict() => {
+                let decision = denied.decision().clone();
+                let meta = || Meta {
+                    key: Some(key),
+                    ..Meta::default()
+                };
+                let act = || Act::Refused {
+                    request: request.clone(),
+                    decision: decision.clone(),
+                };
+                self.writer.write(wall, meta, act)?;
+                Done::stored(Answer::Refused(decision))
+            }
+            done => done?,
+        };
+        // Remembered even where it could not be stored: it was done, and must not be done again.
+        let at = done.answer.at().unwrap_or(wall);
+        claims.remember(key, request, done.answer.clone(), at);
+        Ok((done.acknowledge()?, false))
+    }
+}
+
+pub(crate) type IsRepeat = bool;
+
+/// Something that was done, whether or not it could be stored.
+pub(crate) struct Done {
+    pub(crate) answer: Answer,
+    pub(crate) stored: Result<(), StoreError>,
+}
+
+impl Done {
+    pub(crate) const fn stored(answer: Answer) -> Self {
+        Self {
+            answer,
+            stored: Ok(()),
+        }
+    }
+
+    fn acknowledge(self) -> Result<Answer, BudgetError> {
+        self.stored.map_err(BudgetError::NotStored)?;
+        Ok(self.answer)
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        // A hold's path refers to its tree, and the tree to the hold: open ones would keep each other alive.
+        if let Ok(registry) = self.registry.get_mut() {
+            for tree in registry {
+                if let Ok(mut tree) = tree.lock() {
+                    tree.clear();
+                }
+            }
+        }
+    }
+}
+
+/// The number that the next of them gets.
+fn number_of<T>(all: &[T]) -> u64 {
+    u64::try_from(all.len()).unwrap_or(u64::MAX)
+}
+
+fn session_path(id: &SessionId, limits: Limits, number: u64, at: Moment) -> Arc<Path> {
+    let node = Node::new(id.into(), limits, Schedule::lifetime(), at, 0);
+    Arc::new(Path::single(
+        Arc::new(Tree::new(number, node, at)),
+        0,
+        id.into(),
+        &[],
+    ))
+}

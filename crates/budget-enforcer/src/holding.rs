@@ -1,0 +1,224 @@
+//! What becomes of a hold in the trees of its path: taken, started, grown, settled, given back.
+
+use std::sync::Arc;
+
+use crate::amounts::Amounts;
+use crate::booking::Locked;
+use crate::hold::{Hold, ReservationId, Stage};
+use crate::moment::Moment;
+use crate::path::Lines;
+use crate::row::{After, Extra};
+use crate::transaction::{Settlement, TransactionKind};
+
+impl Locked<'_, '_> {
+    pub(crate) fn reserve(
+        &mut self,
+        id: ReservationId,
+        lines: &Lines,
+        due: Moment,
+        note: Option<Arc<str>>,
+    ) {
+        self.advance();
+        let mut after = After::None;
+        for (group, tree) in self.path.groups.iter().zip(self.trees.iter_mut()) {
+            for step in &group.steps {
+                if let Some(node) = tree.node_mut(step.node) {
+                    node.hold(&lines.at(step.lines));
+                    after.push(&node.current);
+                }
+            }
+            let hold = Hold {
+                path: Arc::clone(self.path),
+                held: lines.clone(),
+                due,
+                epoch: tree.epoch(),
+                stage: Stage::Held,
+                is_attached: true,
+            };
+            tree.add_hold(id, hold);
+        }
+        let extra = note.map(|note| Extra {
+            note: Some(note),
+            ..Extra::default()
+        });
+        let path = Arc::clone(self.path);
+        self.push(
+            TransactionKind::Reserve,
+            path,
+            lines.clone(),
+            Some(id),
+            after,
+            extra,
+        );
+    }
+
+    /// Notes that the call of hold `id` has left. Returns what is held, of several lines the least.
+    pub(crate) fn start(&mut self, id: ReservationId) -> Amounts {
+        let mut held = Amounts::NONE;
+        for hold in self.trees.iter_mut().filter_map(|tree| tree.hold_mut(id)) {
+            hold.stage = Stage::Started;
+            hold.is_attached = true;
+            held = hold.held.least();
+        }
+        held
+    }
+
+    pub(crate) fn renew(&mut self, id: ReservationId, due: Moment) {
+        for tree in self.trees.iter_mut() {
+            if let Some(hold) = tree.hold_mut(id) {
+                hold.due = due;
+                tree.due_again(id, due);
+            }
+        }
+    }
+
+    /// Makes hold `id` larger. Returns what is held then, of several lines the least.
+    pub(crate) fn draw(&mut self, id: ReservationId, more: &Amounts) -> Amounts {
+        self.advance();
+        let mut held = Amounts::NONE;
+        let mut drawn = Lines::One(*more);
+        let mut after = After::None;
+        for (group, tree) in self.path.groups.iter().zip(self.trees.iter_mut()) {
+            let Some(entry) = tree.hold_mut(id) else {
+                continue;
+            };
+            drawn = entry.held.map(|_| *more);
+            entry.held = entry.held.plus(&drawn);
+            held = entry.held.least();
+            let epoch = entry.epoch;
+            for step in &group.steps {
+                if let Some(node) = tree.node_mut(step.node) {
+                    node.add_to_hold(epoch, &drawn.at(step.lines));
+                    after.push(node.cell(epoch).unwrap_or(&node.current));
+                }
+            }
+        }
+        self.push(
+            TransactionKind::Reserve,
+            Arc::clone(self.path),
+            drawn,
+            Some(id),
+            after,
+            None,
+        );
+        held
+    }
+
+    /// Turns hold `id` into what was really used: what is not known, into what was held; with `at_least_hold`, what is less too.
+    /// What is above the hold is taken from what is available, and the rest is overspent. `None`: there is no such hold.
+    pub(crate) fn settle(
+        &mut self,
+        id: ReservationId,
+        actual: &Amounts,
+        at_least_hold: bool,
+    ) -> Option<Settlement> {
+        self.advance();
+        let used = |held: &Amounts| {
+            if at_least_hold {
+                actual.larger(held)
+            } else {
+                actual.or(held)
+            }
+        };
+        let mut overspent = Amounts::NONE;
+        let mut after = After::None;
+        let mut settled = None;
+        for (group, tree) in self.path.groups.iter().zip(self.trees.iter_mut()) {
+            let Some(entry) = tree.take_hold(id) else {
+                continue;
+            };
+            let booked = entry.held.map(used);
+            for step in &group.steps {
+                let Some(node) = tree.node_mut(step.node) else {
+                    continue;
+                };
+                let held = entry.held.at(step.lines);
+                let spent = match entry.stage {
+                    Stage::Held | Stage::Started => {
+                        node.lapse(entry.epoch, &held, true);
+                        held
+                    }
+                    Stage::Lapsed { started: true } => held,
+                    Stage::Lapsed { started: false } => Amounts::NONE,
+                };
+                let over = node.correct(entry.epoch, &spent, &booked.at(step.lines));
+                if !over.is_none() {
+                    overspent = overspent.larger(&over);
+                }
+                after.push(node.cell(entry.epoch).unwrap_or(&node.current));
+                node.forget_hold(entry.epoch);
+            }
+            settled = Some((
+                entry.path,
+                booked,
+                matches!(entry.stage, Stage::Lapsed { .. }),
+            ));
+        }
+        let (path, booked, late) = settled?;
+        let extra = (late || !overspent.is_none()).then(|| Extra {
+            overspent,
+            late,
+            ..Extra::default()
+        });
+        let transaction = self.push(
+            TransactionKind::Settle,
+            path,
+            booked,
+            Some(id),
+            after,
+            extra,
+        );
+        Some(Settlement {
+            transaction,
+            at: self.at,
+            overspent,
+            late,
+        })
+    }
+
+    /// Gives hold `id` back; of one that had lapsed into spending, the spending. One that had come back by itself is forgotten.
+    pub(crate) fn release(&mut self, id: ReservationId) {
+        self.advance();
+        let mut after = After::None;
+        let mut released = None;
+        for (group, tree) in self.path.groups.iter().zip(self.trees.iter_mut()) {
+            let Some(entry) = tree.take_hold(id) else {
+                continue;
+            };
+            for step in &group.steps {
+                let Some(node) = tree.node_mut(step.node) else {
+                    continue;
+                };
+                let held = entry.held.at(step.lines);
+                match entry.stage {
+                    Stage::Held | Stage::Started => node.lapse(entry.epoch, &held, false),
+                    Stage::Lapsed { started: true } => {
+                        // Nothing is booked, so nothing can be left uncovered.
+                        let _covered = node.correct(entry.epoch, &held, &Amounts::NONE);
+                    }
+                    Stage::Lapsed { started: false } => {}
+                }
+                after.push(node.cell(entry.epoch).unwrap_or(&node.current));
+                node.forget_hold(entry.epoch);
+            }
+            let late = matches!(entry.stage, Stage::Lapsed { .. });
+            if entry.stage != (Stage::Lapsed { started: false }) {
+                released = Some((entry.path, entry.held, late));
+            }
+        }
+        if let Some((path, held, late)) = released {
+            let extra = late.then(|| Extra {
+                late,
+                ..Extra::default()
+            });
+            self.push(TransactionKind::Release, path, held, Some(id), after, extra);
+        }
+    }
+
+    /// The guard of hold `id` lets go of it. A guard that did not start it leaves it to the one that did.
+    pub(crate) fn abandon(&mut self, id: ReservationId, started: bool) {
+        for tree in self.trees.iter_mut() {
+            tree.detach(id, started);
+        }
+    }
+}

@@ -1,0 +1,220 @@
+//! Whether amounts fit, on the trees as they are at one time. Changes nothing.
+
+use crate::amounts::{Amounts, Dimension, Limits};
+use crate::charge::Envelope;
+use crate::decision::{BudgetDecision, Code, Figures, Retry};
+use crate::moment::Moment;
+use crate::node::{Cell, Node, State};
+use crate::path::{Group, Lines, Path, Step};
+use crate::tree::TreeState;
+
+/// What is asked.
+#[derive(Clone, Copy)]
+pub(crate) enum Question {
+    /// Whether a charge would be admitted.
+    Charge,
+    /// The same, where envelopes with overdraft let it pass.
+    OverdraftPasses,
+    /// Whether a hold can grow: in the windows that it was taken in. One epoch for all trees would not do, so it is asked tree by tree.
+    Draw {
+        /// The tree's epoch when the hold was taken.
+        epoch: u64,
+    },
+}
+
+/// The first refusal, in the order in which the charge names envelopes. `None`: it fits.
+pub(crate) fn refusal<'a>(
+    path: &Path,
+    trees: impl Iterator<Item = (&'a TreeState, Question)>,
+    lines: &Lines,
+    at: Moment,
+) -> Option<BudgetDecision> {
+    if lines.as_slice().iter().any(Amounts::is_none) {
+        let mut named = path.named.lines().zip(lines.as_slice());
+        let missing = named
+            .find(|(_, amounts)| amounts.is_none())
+            .map(|((envelope, _), _)| envelope.clone());
+        return Some(BudgetDecision::bare(Code::AmountMissing, missing));
+    }
+    let mut first: Option<(usize, BudgetDecision)> = None;
+    for (group, (tree, question)) in path.groups.iter().zip(trees) {
+        for step in &group.steps {
+            if first.as_ref().is_some_and(|(rank, _)| *rank < step.rank) {
+                continue;
+            }
+            if let Some(decision) = step_refusal(tree, step, &lines.at(step.lines), question, at) {
+                first = Some((step.rank, decision));
+            }
+        }
+    }
+    first.map(|(_, decision)| decision)
+}
+
+/// What a charge that fits is told: the figures of the first envelope named, in the first dimension that it limits and the charge touches.
+pub(crate) fn admission<'a>(
+    path: &Path,
+    trees: impl Iterator<Item = &'a TreeState>,
+    lines: &Lines,
+    at: Moment,
+) -> BudgetDecision {
+    for (group, tree) in path.groups.iter().zip(trees) {
+        let Some(step) = group.steps.iter().find(|step| step.rank == 0) else {
+            continue;
+        };
+        let Some((node, cell)) = tree.node(step.node).zip(tree.view(step.node, None, at)) else {
+            continue;
+        };
+        let want = lines.at(step.lines);
+        let touched = || {
+            Dimension::ALL
+                .into_iter()
+                .filter(|dimension| want.units(*dimension).is_some())
+        };
+        let told = touched()
+            .find(|dimension| node.limits.units(*dimension).is_some())
+            .or_else(|| touched().next());
+        if let Some(dimension) = told {
+            let figures = Figures::of(&cell, &node.limits, dimension, want.units(dimension));
+            let envelope = node.envelope.clone();
+            return BudgetDecision::on_figures(
+                Code::WithinBudget,
+                envelope,
+                figures,
+                cell.span.end,
+                Retry::Now,
+            );
+        }
+    }
+    BudgetDecision::bare(Code::WithinBudget, None)
+}
+
+/// Whether anything is left in every dimension that each envelope of the path limits.
+pub(crate) fn anything_left(group: &Group, tree: &TreeState, at: Moment) -> BudgetDecision {
+    let mut told = BudgetDecision::bare(Code::WithinBudget, None);
+    for step in &group.steps {
+        let Some((node, cell)) = tree.node(step.node).zip(tree.view(step.node, None, at)) else {
+            return BudgetDecision::bare(Code::Unavailable, Some(step.envelope.clone()));
+        };
+        if let Some(code) = state_refusal(node) {
+            return BudgetDecision::bare(code, Some(node.envelope.clone()));
+        }
+        let limited = |dimension: &Dimension| node.limits.units(*dimension).is_some();
+        let mut limited = Dimension::ALL.into_iter().filter(limited);
+        let decide = |code, dimension, retry| {
+            let figures = Figures::of(&cell, &node.limits, dimension, None);
+            BudgetDecision::on_figures(code, node.envelope.clone(), figures, cell.span.end, retry)
+        };
+        if let Some(dimension) = limited
+            .clone()
+            .find(|dimension| cell.available(*dimension, &node.limits) == 0)
+        {
+            let retry = retry(tree, step, node, &cell, dimension, 1, at);
+            return decide(Code::ExceedsBudget, dimension, retry);
+        }
+        if step.rank == 0
+            && let Some(dimension) = limited.next()
+        {
+            told = decide(Code::WithinBudget, dimension, Retry::Now);
+        }
+    }
+    told
+}
+
+fn step_refusal(
+    tree: &TreeState,
+    step: &Step,
+    want: &Amounts,
+    question: Question,
+    at: Moment,
+) -> Option<BudgetDecision> {
+    let epoch = match question {
+        Question::Charge | Question::OverdraftPasses => None,
+        Question::Draw { epoch } => Some(epoch),
+    };
+    let Some((node, cell)) = tree.node(step.node).zip(tree.view(step.node, epoch, at)) else {
+        return Some(BudgetDecision::bare(
+            Code::Unavailable,
+            Some(step.envelope.clone()),
+        ));
+    };
+    if let Some(code) = state_refusal(node) {
+        return Some(BudgetDecision::bare(code, Some(node.envelope.clone())));
+    }
+    if epoch.is_none() && step.is_named && evades(&node.envelope, &node.limits, want) {
+        return Some(BudgetDecision::bare(
+            Code::AmountMissing,
+            Some(node.envelope.clone()),
+        ));
+    }
+    if matches!(question, Question::OverdraftPasses) && node.overdraft {
+        return None;
+    }
+    for dimension in Dimension::ALL {
+        let Some(units) = want.units(dimension) else {
+            continue;
+        };
+        // The largest number stands for sums that cannot be counted, too.
+        if units > cell.available(dimension, &node.limits) || units == u64::MAX {
+            let figures = Figures::of(&cell, &node.limits, dimension, Some(units));
+            let retry = retry(tree, step, node, &cell, dimension, units, at);
+            let envelope = node.envelope.clone();
+            return Some(BudgetDecision::on_figures(
+                Code::ExceedsBudget,
+                envelope,
+                figures,
+                cell.span.end,
+                retry,
+            ));
+        }
+    }
+    None
+}
+
+fn state_refusal(node: &Node) -> Option<Code> {
+    match node.state {
+        State::Active => None,
+        State::Suspended => Some(Code::Suspended),
+        State::Closed => Some(Code::Closed),
+    }
+}
+
+/// A charge that names a budget and touches nothing that it limits would pass its ceiling by.
+fn evades(envelope: &Envelope, limits: &Limits, want: &Amounts) -> bool {
+    matches!(envelope, Envelope::Budget(_))
+        && !Dimension::ALL
+            .into_iter()
+            .any(|dimension| limits.units(dimension).and(want.units(dimension)).is_some())
+}
+
+fn retry(
+    tree: &TreeState,
+    step: &Step,
+    node: &Node,
+    cell: &Cell,
+    dimension: Dimension,
+    units: u64,
+    at: Moment,
+) -> Retry {
+    let limit = node.limits.units(dimension);
+    let counter = cell.counters.get(dimension);
+    let without_holds = counter
+        .capacity(limit)
+        .saturating_sub(counter.spent)
+        .saturating_sub(counter.overspent);
+    if units <= without_holds
+        && let Some(due) = tree.first_return(step.node, dimension, at)
+    {
+        return Retry::AfterHoldsExpire(due.to_time());
+    }
+    let whole = limit.map_or(u64::MAX, |limit| {
+        if node.rollover {
+            limit.saturating_mul(2)
+        } else {
+            limit
+        }
+    });
+    match cell.span.end.to_end() {
+        Some(reset) if units <= whole => Retry::AfterReset(reset),
+        _ => Retry::Never,
+    }
+}

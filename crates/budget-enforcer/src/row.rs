@@ -1,0 +1,136 @@
+//! A ledger row as it is kept: small, and turned into a [`Transaction`] only for whoever asks.
+
+use std::sync::Arc;
+
+use crate::amounts::{Amounts, Dimension, PerDimension};
+use crate::charge::Envelope;
+use crate::hold::{ReservationId, TransactionId};
+use crate::moment::Moment;
+use crate::node::Cell;
+use crate::path::{Lines, Path};
+use crate::transaction::{
+    Balance, BalanceFigure, BalanceFigures, Transaction, TransactionFilter, TransactionKind,
+};
+
+#[derive(Debug, Clone)]
+pub(crate) struct Row {
+    pub(crate) id: TransactionId,
+    pub(crate) at: Moment,
+    pub(crate) kind: TransactionKind,
+    pub(crate) path: Arc<Path>,
+    pub(crate) lines: Lines,
+    pub(crate) reservation: Option<ReservationId>,
+    pub(crate) after: After,
+    pub(crate) extra: Option<Box<Extra>>,
+}
+
+/// What few rows have.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Extra {
+    pub(crate) refund_of: Option<TransactionId>,
+    pub(crate) refunded: Amounts,
+    pub(crate) overspent: Amounts,
+    pub(crate) late: bool,
+    pub(crate) hold_spent: bool,
+    pub(crate) note: Option<Arc<str>>,
+}
+
+/// The steps of the path afterwards, in the path's order.
+#[derive(Debug, Clone, Default)]
+pub(crate) enum After {
+    #[default]
+    None,
+    One(StepAfter),
+    Many(Vec<StepAfter>),
+}
+
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct StepAfter {
+    /// The epoch of the cell that was booked in.
+    pub(crate) epoch: u64,
+    figures: BalanceFigures,
+}
+
+impl After {
+    pub(crate) fn push(&mut self, cell: &Cell) {
+        let figure = |dimension: Dimension| {
+            let counter = cell.counters.get(dimension);
+            BalanceFigure {
+                spent: counter.spent,
+                overspent: counter.overspent,
+                reserved: counter.reserved,
+            }
+        };
+        let step = StepAfter {
+            epoch: cell.epoch,
+            figures: PerDimension::from_fn(figure),
+        };
+        match self {
+            Self::None => *self = Self::One(step),
+            Self::One(first) => *self = Self::Many(vec![*first, step]),
+            Self::Many(steps) => steps.push(step),
+        }
+    }
+
+    pub(crate) fn as_slice(&self) -> &[StepAfter] {
+        match self {
+            Self::None => &[],
+            Self::One(step) => std::slice::from_ref(step),
+            Self::Many(steps) => steps,
+        }
+    }
+}
+
+impl Row {
+    pub(crate) fn refunded(&self) -> Amounts {
+        self.extra
+            .as_ref()
+            .map_or(Amounts::NONE, |extra| extra.refunded)
+    }
+
+    pub(crate) fn set_refunded(&mut self, refunded: Amounts) {
+        self.extra.get_or_insert_default().refunded = refunded;
+    }
+
+    pub(crate) fn transaction(&self) -> Transaction {
+        let steps = self.path.groups.iter().flat_map(|group| &group.steps);
+        let extra = self.extra.as_deref();
+        Transaction {
+            id: self.id,
+            at: self.at.to_time(),
+            kind: self.kind,
+            charge: self.path.charge(&self.lines),
+            reservation: self.reservation,
+            refund_of: extra.and_then(|extra| extra.refund_of),
+            overspent: extra.map_or(Amounts::NONE, |extra| extra.overspent),
+            late: extra.is_some_and(|extra| extra.late),
+            hold_spent: extra.is_some_and(|extra| extra.hold_spent),
+            note: extra.and_then(|extra| extra.note.clone()),
+            balances: steps
+                .zip(self.after.as_slice())
+                .map(|(step, after)| Balance {
+                    envelope: step.envelope.clone(),
+                    figures: after.figures,
+                })
+                .collect(),
+        }
+    }
+
+    pub(crate) fn matches(&self, filter: &TransactionFilter) -> bool {
+        let touches = |envelope: &Envelope| {
+            let mut steps = self.path.groups.iter().flat_map(|group| &group.steps);
+            steps.any(|step| step.envelope == *envelope)
+        };
+        filter.kind.is_none_or(|kind| kind == self.kind)
+            && filter
+                .reservation
+                .is_none_or(|id| self.reservation == Some(id))
+            && filter
+                .since
+                .is_none_or(|since| self.at >= Moment::from(since))
+            && filter
+                .until
+                .is_none_or(|until| self.at < Moment::from(until))
+            && filter.envelope.as_ref().is_none_or(touches)
+    }
+}

@@ -1,0 +1,179 @@
+//! A hold as its guard knows it, and the steps that a hold goes through: both guards are thin shells around this.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::amounts::Amounts;
+use crate::decision::BudgetDenied;
+use crate::engine::Engine;
+use crate::error::BudgetError;
+use crate::event::Act;
+use crate::hold::{ReservationId, Stage};
+use crate::moment::Moment;
+use crate::options::check_ttl;
+use crate::path::Path;
+use crate::transaction::Settlement;
+use crate::writer::Meta;
+
+pub(crate) struct Ticket {
+    pub(crate) engine: Arc<Engine>,
+    pub(crate) path: Arc<Path>,
+    pub(crate) id: ReservationId,
+    /// When it was taken.
+    pub(crate) at: Moment,
+    pub(crate) due: Moment,
+}
+
+impl Ticket {
+    /// Returns what is held, of several envelopes the least.
+    pub(crate) fn start(&self) -> Result<Amounts, BudgetError> {
+        let id = self.id;
+        let engine = &*self.engine;
+        engine.with(&self.path, engine.time.now(), |locked| {
+            match locked.stage(id) {
+                Some(Stage::Held) => {}
+                Some(Stage::Lapsed { .. }) => return Err(BudgetError::Expired { id }),
+                Some(Stage::Started) | None => return Err(BudgetError::UnknownReservation { id }),
+            }
+            engine
+                .writer
+                .write(locked.at(), Meta::default, || Act::Started {
+                    reservation: id,
+                })?;
+            Ok(locked.start(id))
+        })?
+    }
+
+    pub(crate) fn renew(&mut self, ttl: Duration) -> Result<(), BudgetError> {
+        check_ttl(ttl)?;
+        let id = self.id;
+        let engine = &*self.engine;
+        self.due = engine.with(&self.path, engine.time.now(), |locked| {
+            match locked.stage(id) {
+                Some(Stage::Held | Stage::Started) => {}
+                Some(Stage::Lapsed { .. }) => return Err(BudgetError::Expired { id }),
+                None => return Err(BudgetError::UnknownReservation { id }),
+            }
+            let due = locked.at().plus(ttl);
+            let act = || Act::Renewed {
+                reservation: id,
+                expires_at: due.to_time(),
+            };
+            engine.writer.write(locked.at(), Meta::default, act)?;
+            locked.renew(id, due);
+            Ok(due)
+        })??;
+        Ok(())
+    }
+
+    /// Returns what is held then, of several envelopes the least.
+    pub(crate) fn draw(&self, more: Amounts) -> Result<Amounts, BudgetError> {
+        let id = self.id;
+        let engine = &*self.engine;
+        engine.with(&self.path, engine.time.now(), |locked| {
+            match locked.stage(id) {
+                Some(Stage::Held | Stage::Started) => {}
+                Some(Stage::Lapsed { .. }) => return Err(BudgetError::Expired { id }),
+                None => return Err(BudgetError::UnknownReservation { id }),
+            }
+            if let Some(refusal) = locked.draw_refusal(id, &more) {
+                return Err(BudgetDenied::from(refusal).into());
+            }
+            let act = || Act::Drawn {
+                reservation: id,
+                more,
+            };
+            engine.writer.write(locked.at(), Meta::default, act)?;
+            Ok(locked.draw(id, &more))
+        })?
+    }
+
+    pub(crate) fn settle(
+        &self,
+        actual: Amounts,
+        at_least_hold: bool,
+    ) -> Result<Settlement, BudgetError> {
+        settle(&self.engine, &self.path, self.id, actual, at_least_hold)
+    }
+
+    /// Gives back a hold whose call has not left.
+    pub(crate) fn release(&self) -> Result<(), BudgetError> {
+        release(&self.engine, &self.path, self.id, false)
+    }
+
+    /// Gives back a hold whose call has left as far as the engine knows, but was never sent.
+    pub(crate) fn cancel(&self) -> Result<(), BudgetError> {
+        release(&self.engine, &self.path, self.id, true)
+    }
+
+    /// The guard lets go of the hold, which goes on until it is due.
+    pub(crate) fn abandon(&self, started: bool) {
+        // Behind a poisoned lock there is nothing left to tidy up.
+        let _poisoned = self.engine.with(&self.path, Moment::DAWN, |locked| {
+            locked.abandon(self.id, started);
+        });
+    }
+}
+
+impl fmt::Debug for Ticket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Ticket")
+            .field("id", &self.id)
+            .field("envelopes", &self.path)
+            .field("expires_at", &self.due.to_time())
+            .finish_non_exhaustive()
+    }
+}
+
+pub(crate) fn settle(
+    engine: &Engine,
+    path: &Arc<Path>,
+    id: ReservationId,
+    actual: Amounts,
+    at_least_hold: bool,
+) -> Result<Settlement, BudgetError> {
+    engine.with(path, engine.time.now(), |locked| {
+        let unknown = || BudgetError::UnknownReservation { id };
+        locked.stage(id).ok_or_else(unknown)?;
+        // What was spent is spent: it is booked even if it cannot be stored.
+        let act = || Act::Settled {
+            reservation: id,
+            actual,
+            at_least_hold,
+        };
+        let stored = engine.writer.write(locked.at(), Meta::default, act);
+        let settlement = locked
+            .settle(id, &actual, at_least_hold)
+            .ok_or_else(unknown)?;
+        stored.map_err(BudgetError::NotStored)?;
+        Ok(settlement)
+    })?
+}
+
+pub(crate) fn release(
+    engine: &Engine,
+    path: &Arc<Path>,
+    id: ReservationId,
+    may_have_started: bool,
+) -> Result<(), BudgetError> {
+    engine.with(path, engine.time.now(), |locked| {
+        let is_too_late = match locked.stage(id) {
+            Some(Stage::Held) => false,
+            Some(Stage::Lapsed { started: false }) => true,
+            Some(Stage::Started | Stage::Lapsed { started: true }) if may_have_started => false,
+            Some(Stage::Started | Stage::Lapsed { started: true }) | None => {
+                return Err(BudgetError::UnknownReservation { id });
+            }
+        };
+        let act = || Act::Released { reservation: id };
+        engine.writer.write(locked.at(), Meta::default, act)?;
+        // Also where it is too late: then nobody will ask for it any more, whatever the clock does.
+        locked.release(id);
+        if is_too_late {
+            Err(BudgetError::Expired { id })
+        } else {
+            Ok(())
+        }
+    })?
+}

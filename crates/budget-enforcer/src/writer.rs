@@ -1,0 +1,104 @@
+//! Numbers events and hands them to the journal, in the order in which they take effect.
+
+use std::fmt;
+use std::sync::{Arc, Mutex};
+
+use crate::error::Poisoned;
+use crate::event::{Act, Event};
+use crate::id::OperatorId;
+use crate::journal::{BudgetJournal, Revision, StoreError};
+use crate::key::IdempotencyKey;
+use crate::moment::Moment;
+
+pub(crate) struct Writer {
+    journal: Option<Box<dyn BudgetJournal>>,
+    /// With a journal, that of its newest event; without one, the number of administrative acts.
+    revision: Mutex<Revision>,
+}
+
+/// What goes with an act into its event.
+#[derive(Debug, Default)]
+pub(crate) struct Meta {
+    pub(crate) by: Option<OperatorId>,
+    pub(crate) key: Option<IdempotencyKey>,
+    pub(crate) note: Option<Arc<str>>,
+}
+
+impl Writer {
+    pub(crate) fn new(journal: Option<Box<dyn BudgetJournal>>) -> Self {
+        Self {
+            journal,
+            revision: Mutex::new(Revision::ZERO),
+        }
+    }
+
+    pub(crate) fn journal(&self) -> Option<&dyn BudgetJournal> {
+        self.journal.as_deref()
+    }
+
+    pub(crate) fn revision(&self) -> Result<Revision, Poisoned> {
+        self.revision
+            .lock()
+            .map(|revision| *revision)
+            .map_err(|_| Poisoned)
+    }
+
+    pub(crate) fn set_revision(&self, to: Revision) -> Result<(), Poisoned> {
+        *self.revision.lock().map_err(|_| Poisoned)? = to;
+        Ok(())
+    }
+
+    /// Writes what an enforcer does. Without a journal this costs nothing, and `meta` and `act` are not even made.
+    pub(crate) fn write(
+        &self,
+        at: Moment,
+        meta: impl FnOnce() -> Meta,
+        act: impl FnOnce() -> Act,
+    ) -> Result<(), StoreError> {
+        if self
+            .journal
+            .as_ref()
+            .is_some_and(|journal| journal.keeps_spending())
+        {
+            self.write_always(at, meta(), act())?;
+        }
+        Ok(())
+    }
+
+    /// Writes what an operator does, which has a revision in any case.
+    pub(crate) fn write_always(
+        &self,
+        at: Moment,
+        meta: Meta,
+        act: Act,
+    ) -> Result<Revision, StoreError> {
+        let mut revision = self
+            .revision
+            .lock()
+            .map_err(|_| StoreError::failed(Poisoned))?;
+        let next = revision.next();
+        if let Some(journal) = &self.journal {
+            let Meta { by, key, note } = meta;
+            let note = note.map(|note| note.as_ref().to_owned());
+            let event = Event {
+                revision: next,
+                at: at.to_time(),
+                by,
+                key,
+                note,
+                act,
+            };
+            journal.append(*revision, &[event])?;
+        }
+        *revision = next;
+        Ok(next)
+    }
+}
+
+impl fmt::Debug for Writer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Writer")
+            .field("revision", &self.revision)
+            .finish_non_exhaustive()
+    }
+}
