@@ -1,1 +1,50 @@
 #![doc = include_str!("../README.md")]
+#![forbid(unsafe_code)]
+
+// The two ways in.
+mod action;
+mod decision;
+mod guard;
+mod permit;
+mod request;
+mod stack;
+
+// What it is made from.
+mod config;
+mod recorder;
+
+// Inside.
+mod args;
+mod core;
+mod entries;
+mod gate;
+mod journal;
+mod policy;
+mod rules;
+
+pub use action::{Action, ActionBuilder, ActionError};
+pub use args::{ArgsDigest, ArgsError};
+pub use config::{
+    AgentIdentity, AuditConfig, BudgetToolRule, ConfigError, ConsentToolRule, Mandatory, McpConfig,
+    MethodRule, SecurityStackConfig,
+};
+pub use decision::{Decision, Denied, Obligation, Outcome, Reason, Stage};
+pub use guard::Guard;
+pub use permit::{Permit, SettleError, Settled, Usage};
+pub use recorder::{RecordError, Recorded, Recorder};
+pub use request::ToolRequest;
+pub use stack::{
+    CONFIGURATION, SecurityStack, SecurityStackBuilder, StackAdmin, StackError,
+    create_security_stack,
+};
+
+// The components, for their own APIs: a stack's parts are theirs.
+pub use audit_trail::{self, AuditLog, Entry, Filter};
+pub use budget_enforcer::{self, Amounts, BudgetEnforcerConfig, BudgetSpec, SessionId, Usd};
+pub use consent::{self, ConsentConfig};
+pub use trust_gate::{self, Scope, Tier, TrustGateConfig, TrustLevel};
+
+/// Compiles and runs the quick starts of the workspace's README.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct TopReadme;

@@ -1,0 +1,289 @@
+//! The configuration: one schema for code and files, refused as a whole where any part of it is wrong.
+
+mod file;
+mod mcp;
+mod money;
+mod source;
+
+use std::path::{Path, PathBuf};
+
+use audit_trail::SigningKey;
+use budget_enforcer::{Amounts, BudgetEnforcerConfig, BudgetId, BudgetSpec, SessionId};
+use consent::ConsentConfig;
+use serde::Serialize;
+use trust_gate::{AgentId, ToolPattern, TrustGateConfig};
+
+pub use self::mcp::{McpConfig, MethodRule};
+pub use self::source::ConfigError;
+
+use crate::stack::create_security_stack;
+
+/// What a security stack is made from. `..Default::default()` denies everything: no tool is known, no budget exists, nobody consented.
+///
+/// In Rust the parts are the components' own configuration types; [`from_toml_str`](Self::from_toml_str) reads the same from a file
+/// (design: security-bundle, Configuration).
+///
+/// ```
+/// use security_bundle::{SecurityStackConfig, create_security_stack};
+///
+/// let config = SecurityStackConfig::from_toml_str(r#"
+///     [[trust.assignments]]
+///     agent = "desk-assistant"
+///     level = "L3"
+///     assigned_by = "ops@example.com"
+///
+///     [[trust.tools]]
+///     tool = "get_*"
+///     required_level = "L1"
+///     effect = "read_public"
+/// "#)?;
+/// let stack = create_security_stack(config)?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone, PartialEq)]
+#[expect(
+    clippy::exhaustive_structs,
+    reason = "plain configuration, written with `..Default::default()`"
+)]
+pub struct SecurityStackConfig {
+    /// Whom the process acts for, where it serves one agent.
+    pub agent: Option<AgentIdentity>,
+    /// Levels, tiers and tool policies.
+    pub trust_gate: TrustGateConfig,
+    /// Levels that operators give to agents, applied when the stack is created.
+    pub assignments: Vec<trust_gate::Grant>,
+    /// The template of every session's budget, overdraft and rollover.
+    pub budget: BudgetEnforcerConfig,
+    /// Named budgets, in any order; a parent may stand behind its child.
+    pub budgets: Vec<BudgetSpec>,
+    /// What a tool call charges; every rule that matches applies.
+    pub budget_tools: Vec<BudgetToolRule>,
+    /// Whether a query that no record answers is denied (the default).
+    pub consent: ConsentConfig,
+    /// Consent that people gave, recorded when the stack is created.
+    pub grants: Vec<consent::Grant>,
+    /// Which data a tool touches, and for what; every rule that matches applies.
+    pub consent_tools: Vec<ConsentToolRule>,
+    /// The gates that every action must name something for.
+    pub mandatory: Mandatory,
+    /// What the gate in front of an MCP server lets through.
+    pub mcp: McpConfig,
+    /// The namespace on every audit entry; `aumos.security-bundle` unless given.
+    pub audit_namespace: String,
+    /// How decisions are recorded.
+    pub audit: AuditConfig,
+}
+
+impl Default for SecurityStackConfig {
+    fn default() -> Self {
+        Self {
+            agent: None,
+            trust_gate: TrustGateConfig::default(),
+            assignments: Vec::new(),
+            budget: BudgetEnforcerConfig::default(),
+            budgets: Vec::new(),
+            budget_tools: Vec::new(),
+            consent: ConsentConfig::default(),
+            grants: Vec::new(),
+            consent_tools: Vec::new(),
+            mandatory: Mandatory::default(),
+            mcp: McpConfig::default(),
+            audit_namespace: audit_trail::DEFAULT_NAMESPACE.to_owned(),
+            audit: AuditConfig::default(),
+        }
+    }
+}
+
+/// The one agent that a process serves.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(clippy::exhaustive_structs, reason = "plain configuration")]
+pub struct AgentIdentity {
+    /// Who acts.
+    pub id: AgentId,
+    /// The session that is charged; one per process where it is not given.
+    pub session: Option<SessionId>,
+}
+
+/// A tool whose calls charge more than one call.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[expect(clippy::exhaustive_structs, reason = "plain configuration")]
+pub struct BudgetToolRule {
+    /// Which tools.
+    pub tool: ToolPattern,
+    /// A named budget that is charged besides the session.
+    pub budget: Option<BudgetId>,
+    /// How much, of the session and of the named budget. Where it names no calls, a named budget is charged one.
+    pub amounts: Amounts,
+}
+
+/// A tool that touches people's data.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[expect(clippy::exhaustive_structs, reason = "plain configuration")]
+pub struct ConsentToolRule {
+    /// Which tools.
+    pub tool: ToolPattern,
+    /// Which data.
+    pub data_type: consent::DataType,
+    /// What for; without one only blanket consent will do.
+    pub purpose: Option<consent::Purpose>,
+    /// Whose data, where it is one person's.
+    pub subject: Option<consent::SubjectId>,
+    /// What is done with it, where consent is per operation.
+    pub operation: Option<consent::Operation>,
+}
+
+/// Gates that are asked even by an action that names nothing for them, and then deny it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[expect(clippy::exhaustive_structs, reason = "plain configuration")]
+pub struct Mandatory {
+    /// Every action names a tool or a level (`trust.required`).
+    pub trust: bool,
+    /// Every action names a budget or a session (`budget.required`).
+    pub budget: bool,
+    /// Every action names the data that it uses (`consent.required`).
+    pub consent: bool,
+}
+
+/// How decisions are recorded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(
+    clippy::exhaustive_structs,
+    reason = "plain configuration, written with `..Default::default()`"
+)]
+pub struct AuditConfig {
+    /// A decision that cannot be recorded is a denial. `false` must be chosen by name; each loss is then counted.
+    pub required: bool,
+    /// How many entries the log in memory keeps at hand; older ones stay provable.
+    pub max_records: Option<usize>,
+    /// The file with the log's signing key; without one a fresh key is made.
+    pub key: Option<PathBuf>,
+}
+
+impl Default for AuditConfig {
+    fn default() -> Self {
+        Self {
+            required: true,
+            max_records: None,
+            key: None,
+        }
+    }
+}
+
+impl AuditConfig {
+    /// Reads the signing key's file, where one is named. Blocks.
+    ///
+    /// # Errors
+    /// A file that cannot be read or holds no signing key. The key itself is never part of the error.
+    pub fn signing_key(&self) -> Result<Option<SigningKey>, ConfigError> {
+        let Some(path) = &self.key else {
+            return Ok(None);
+        };
+        let told = |error: &dyn std::fmt::Display| {
+            ConfigError::at("audit.key", format!("{}: {error}", path.display()))
+        };
+        let text = std::fs::read_to_string(path).map_err(|error| told(&error))?;
+        text.trim()
+            .parse()
+            .map(Some)
+            .map_err(|error: audit_trail::NoteError| told(&error))
+    }
+}
+
+impl SecurityStackConfig {
+    /// Reads and checks a configuration: everything but the signing key's file is tried out.
+    ///
+    /// # Errors
+    /// The first thing that is wrong, with its line and key.
+    pub fn from_toml_str(text: &str) -> Result<Self, ConfigError> {
+        let document: file::Document = source::from_toml(text)?;
+        let config = Self::try_from(document).map_err(|error| error.in_text(text))?;
+        let mut trial = config.clone();
+        trial.audit.key = None;
+        create_security_stack(trial).map_err(|error| ConfigError::from(error).in_text(text))?;
+        Ok(config)
+    }
+
+    /// Reads and checks a configuration file. Blocks on reading it.
+    ///
+    /// # Errors
+    /// A file that cannot be read, or the first thing that is wrong in it, with file, line and key.
+    pub fn from_path(path: impl AsRef<Path>) -> Result<Self, ConfigError> {
+        let path = path.as_ref();
+        let text = std::fs::read_to_string(path)
+            .map_err(|error| ConfigError::at("", error).in_file(path))?;
+        Self::from_toml_str(&text).map_err(|error| error.in_file(path))
+    }
+}
+
+impl TryFrom<file::Document> for SecurityStackConfig {
+    type Error = ConfigError;
+
+    fn try_from(document: file::Document) -> Result<Self, ConfigError> {
+        let file::Document {
+            agent,
+            trust,
+            budget,
+            consent,
+            mcp,
+            audit,
+        } = document;
+        let defaults = Self::default();
+        let gate = TrustGateConfig::default();
+        let mut consent_config = ConsentConfig::default();
+        consent_config.default_deny = consent.default_deny;
+        Ok(Self {
+            agent: agent.map(|agent| AgentIdentity {
+                id: agent.id,
+                session: agent.session,
+            }),
+            mandatory: Mandatory {
+                trust: trust.required,
+                budget: budget.required,
+                consent: consent.required,
+            },
+            trust_gate: TrustGateConfig {
+                default_level: trust.default_level.unwrap_or(gate.default_level),
+                max_level: trust.max_level.unwrap_or(gate.max_level),
+                scope_mode: trust.scope_mode,
+                tiers: trust.tiers,
+                tools: trust.tools,
+            },
+            assignments: trust.assignments,
+            budget: BudgetEnforcerConfig {
+                session: budget.session.map(|limits| budget_enforcer::Limits {
+                    tokens: limits.tokens,
+                    calls: limits.calls,
+                    cost: limits.cost_usd,
+                }),
+                allow_overdraft: budget.allow_overdraft,
+                rollover_on_reset: budget.rollover_on_reset,
+                ..BudgetEnforcerConfig::default()
+            },
+            budgets: budget
+                .budgets
+                .into_iter()
+                .map(file::Envelope::spec)
+                .collect(),
+            budget_tools: budget.tools.into_iter().map(Into::into).collect(),
+            consent: consent_config,
+            grants: consent
+                .grants
+                .into_iter()
+                .enumerate()
+                .map(|(index, grant)| {
+                    grant.grant().map_err(|problem| {
+                        ConfigError::at(format!("consent.grants[{index}]"), problem)
+                    })
+                })
+                .collect::<Result<_, _>>()?,
+            consent_tools: consent.tools.into_iter().map(Into::into).collect(),
+            mcp,
+            audit_namespace: audit.namespace.unwrap_or(defaults.audit_namespace),
+            audit: AuditConfig {
+                required: audit.required,
+                max_records: audit.max_records,
+                key: audit.key,
+            },
+        })
+    }
+}

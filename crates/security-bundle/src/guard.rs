@@ -1,0 +1,185 @@
+//! What agent-side code gets: decisions, and nothing that could change what they are made from.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use audit_trail::Entry;
+use trust_gate::{AgentId, Scope, ToolName, TrustLevel};
+
+use crate::action::{Action, ActionBuilder, ActionError};
+use crate::core::{Core, Judged};
+use crate::decision::{Decision, Denied};
+use crate::permit::Permit;
+use crate::recorder::{RecordError, Recorded};
+use crate::request::ToolRequest;
+use crate::rules::Rules;
+
+/// Decides on actions. Cheap to clone, shared between threads, and without any way to administer the stack.
+///
+/// ```
+/// # use security_bundle::{SecurityStackConfig, create_security_stack};
+/// # let stack = create_security_stack(SecurityStackConfig::default())?;
+/// let guard = stack.guard();
+/// let action = guard.action("my-agent").tool("delete_everything").build()?;
+/// let decision = guard.evaluate_sync(&action);
+/// assert_eq!(decision.code(), "unknown_tool");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct Guard {
+    pub(crate) core: Arc<Core>,
+    pub(crate) rules: Arc<Rules>,
+}
+
+impl Guard {
+    /// Begins the description of an action of this agent.
+    pub fn action(&self, agent: impl AsRef<str>) -> ActionBuilder {
+        ActionBuilder::new(Arc::clone(&self.rules), agent.as_ref())
+    }
+
+    /// The action that a tool call is, with all that the configuration says about the tool.
+    ///
+    /// # Errors
+    /// A request that no component could judge.
+    pub fn tool_call(&self, request: &ToolRequest) -> Result<Action, ActionError> {
+        ActionBuilder::of_request(Arc::clone(&self.rules), request).build()
+    }
+
+    /// Whether the agent may know of the tool: everything but a denial by trust. Records nothing.
+    #[must_use]
+    pub fn tool_visible(&self, agent: &AgentId, scope: &Scope, tool: &ToolName) -> bool {
+        let request =
+            trust_gate::ToolRequest::new(agent.clone(), tool.clone()).scope(scope.clone());
+        self.core.trust.check(&request).visible()
+    }
+
+    /// Whether the agent's effective level is at least this. Records nothing.
+    #[must_use]
+    pub fn level_suffices(&self, agent: &AgentId, scope: &Scope, level: TrustLevel) -> bool {
+        self.core.trust.check_level(agent, scope, level).allowed()
+    }
+
+    /// Judges an action as [`evaluate`](Self::evaluate) does and records nothing, for explanations.
+    pub fn preview(&self, action: &Action) -> Decision {
+        self.core.look(action)
+    }
+
+    /// Decides without holding or debiting anything, and writes exactly one audit entry.
+    ///
+    /// The decision is made when this is called; only a log that stores slowly is waited for.
+    pub fn evaluate(&self, action: &Action) -> impl Future<Output = Decision> + Send + use<> {
+        let (mut decision, entry) = self.decide(action);
+        let core = Arc::clone(&self.core);
+        async move {
+            if let Some(entry) = entry.filter(|entry| !entry.stored)
+                && core.recorder.acknowledged(&entry).await.is_err()
+            {
+                core.unrecorded(&mut decision);
+            }
+            decision
+        }
+    }
+
+    /// [`evaluate`](Self::evaluate) for callers without a runtime.
+    pub fn evaluate_sync(&self, action: &Action) -> Decision {
+        let (mut decision, entry) = self.decide(action);
+        if let Some(entry) = entry.filter(|entry| !entry.stored)
+            && self.core.recorder.wait(&entry).is_err()
+        {
+            self.core.unrecorded(&mut decision);
+        }
+        decision
+    }
+
+    /// Decides, holds the budget and records the intent; the action may run only while the [`Permit`] is held.
+    ///
+    /// Trust and consent are looked at again once the intent is stored, so that a revocation that was acknowledged before
+    /// the permit always wins. Dropping the future before it is done releases the hold.
+    ///
+    /// # Errors
+    /// [`Denied`], whatever the reason: outages are denials too. Nothing is held then.
+    pub fn authorize(
+        &self,
+        action: &Action,
+    ) -> impl Future<Output = Result<Permit, Denied>> + Send + use<> {
+        let (begun, entry) = self.begin(action);
+        let core = Arc::clone(&self.core);
+        async move {
+            let stored = match entry.filter(|entry| !entry.stored) {
+                None => Ok(()),
+                Some(entry) => core.recorder.acknowledged(&entry).await,
+            };
+            begun.finish(&core, stored)
+        }
+    }
+
+    /// [`authorize`](Self::authorize) for callers without a runtime.
+    ///
+    /// # Errors
+    /// [`Denied`], whatever the reason.
+    pub fn authorize_blocking(&self, action: &Action) -> Result<Permit, Denied> {
+        let (begun, entry) = self.begin(action);
+        let stored = match entry.filter(|entry| !entry.stored) {
+            None => Ok(()),
+            Some(entry) => self.core.recorder.wait(&entry),
+        };
+        begun.finish(&self.core, stored)
+    }
+
+    /// Records something that happened beside the decisions, such as a message that a gate refused.
+    ///
+    /// # Errors
+    /// The log did not take it; the loss is counted.
+    pub fn record(&self, entry: Entry<'_>) -> Result<Recorded, RecordError> {
+        self.core
+            .record(entry)
+            .inspect_err(|_| self.core.count_loss())
+    }
+
+    /// How many entries the log did not take since the stack was created.
+    #[must_use]
+    pub fn losses(&self) -> u64 {
+        self.core.losses.load(Ordering::Relaxed)
+    }
+
+    fn decide(&self, action: &Action) -> (Decision, Option<Recorded>) {
+        let mut decision = self.core.look(action);
+        let entry = self.core.record_decision(action, &mut decision, None);
+        (decision, entry)
+    }
+
+    fn begin(&self, action: &Action) -> (Begun, Option<Recorded>) {
+        let Judged { mut decision, hold } = self.core.hold(action);
+        let entry = self
+            .core
+            .record_decision(action, &mut decision, hold.as_ref());
+        if !decision.allowed() {
+            // Dropping a hold gives it back.
+            drop(hold);
+            return (Begun::Denied(decision), entry);
+        }
+        let permit = Permit::new(Arc::clone(&self.core), action.clone(), decision, hold);
+        (Begun::Permit(permit), entry)
+    }
+}
+
+/// An authorization whose entry is on its way into the log.
+enum Begun {
+    Permit(Permit),
+    Denied(Decision),
+}
+
+impl Begun {
+    fn finish(self, core: &Core, stored: Result<(), RecordError>) -> Result<Permit, Denied> {
+        match self {
+            Self::Permit(permit) => permit.start(stored),
+            Self::Denied(mut decision) => {
+                if stored.is_err() {
+                    core.unrecorded(&mut decision);
+                }
+                Err(Denied::new(decision))
+            }
+        }
+    }
+}

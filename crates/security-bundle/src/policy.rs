@@ -1,0 +1,27 @@
+//! The digest that names the rules a decision was made by.
+
+use serde_json::json;
+use sha2::{Digest, Sha256};
+
+use crate::config::{ConfigError, SecurityStackConfig};
+
+/// SHA-256 over the rules as JSON, 64 hexadecimal digits. Assignments, budgets' creation and grants are acts with entries of
+/// their own; what stays are the rules that no act records.
+pub(crate) fn digest(config: &SecurityStackConfig) -> Result<String, ConfigError> {
+    let rules = json!({
+        "trust": config.trust_gate,
+        "budget": config.budget,
+        "budgets": config.budgets,
+        "budget_tools": config.budget_tools,
+        "consent": config.consent,
+        "consent_tools": config.consent_tools,
+        "mandatory": config.mandatory,
+        "mcp": config.mcp,
+        "audit_required": config.audit.required,
+    });
+    let bytes = serde_json::to_vec(&rules).map_err(|error| ConfigError::at("", error))?;
+    Ok(Sha256::digest(bytes)
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect())
+}

@@ -1,0 +1,13 @@
+//! The bundle through its public API, one file a theme.
+
+mod acts;
+mod combinations;
+mod configuration;
+mod endings;
+mod entries;
+mod hostile;
+mod revocation;
+mod seed_000;
+mod seed_004;
+mod support;
+mod surface;
