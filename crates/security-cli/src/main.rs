@@ -1,3 +1,70 @@
-//! The `secstack` command.
+//! The `secstack` command: the MCP gate, the demo, configuration checks and the auditor's verbs.
+//!
+//! Exit status everywhere: 0 done and good, 1 the answer is no, 2 bad usage or input (design: faces).
 
-fn main() {}
+mod audit;
+mod check_config;
+mod demo;
+mod explain;
+mod failure;
+mod gate;
+mod paint;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::failure::Failure;
+
+/// The security stack that stands between AI agents and what they can do.
+#[derive(Debug, Parser)]
+#[command(name = "secstack", version, max_term_width = 100)]
+struct Arguments {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// A guarded agent session in the terminal, from permit to verified log
+    Demo,
+    /// The gate in front of an MCP server, over standard input and output
+    Mcp(gate::Arguments),
+    /// Check a configuration and say what each limit and rule does
+    CheckConfig(check_config::Arguments),
+    /// Why a call would be permitted or denied
+    Explain(explain::Arguments),
+    /// Verify, query and export an audit log
+    #[command(subcommand)]
+    Audit(audit::Verb),
+    /// The demo's own MCP server
+    #[command(hide = true)]
+    DemoServer {
+        /// The one folder that its file tools reach
+        folder: PathBuf,
+    },
+}
+
+fn main() -> ExitCode {
+    let verb = Arguments::parse().verb;
+    let answer = match verb {
+        Verb::Demo => demo::run(),
+        Verb::Mcp(arguments) => gate::run(arguments),
+        Verb::CheckConfig(arguments) => check_config::run(&arguments),
+        Verb::Explain(arguments) => explain::run(&arguments),
+        Verb::Audit(verb) => audit::run(verb),
+        Verb::DemoServer { folder } => demo::serve(&folder),
+    };
+    answer.unwrap_or_else(|failure| failure.tell())
+}
+
+/// What a verb answers: done and good, or no.
+type Answer = Result<ExitCode, Failure>;
+
+const GOOD: ExitCode = ExitCode::SUCCESS;
+
+/// The answer is no.
+fn no() -> ExitCode {
+    ExitCode::from(1)
+}

@@ -1,0 +1,114 @@
+//! `secstack mcp`: the gate in front of an MCP server, over standard input and output.
+
+use std::ffi::OsString;
+use std::fs::{self, File, OpenOptions};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use security_bundle::audit_trail::NdjsonSink;
+use security_bundle::trust_gate::AgentId;
+use security_bundle::{SecurityStack, SecurityStackConfig, SessionId};
+use security_mcp::{Ended, Gate, GuardJudge, ServerCommand};
+
+use crate::failure::Failure;
+use crate::{Answer, GOOD, no};
+
+/// How many entries `--audit-out` writes between two signed checkpoints: what a crash can leave unsigned.
+const CHECKPOINT_EVERY: u64 = 16;
+
+#[derive(Debug, Args)]
+pub(crate) struct Arguments {
+    /// The configuration
+    #[arg(long, value_name = "FILE")]
+    config: PathBuf,
+    /// Whom the gate acts for, instead of `agent.id` in the configuration
+    #[arg(long, value_name = "ID")]
+    agent: Option<AgentId>,
+    /// Write the audit log here as it grows; a file that is there already is kept beside it under a number
+    #[arg(long, value_name = "FILE")]
+    audit_out: Option<PathBuf>,
+    /// The MCP server and its arguments
+    #[arg(last = true, required = true, value_name = "COMMAND")]
+    server: Vec<OsString>,
+}
+
+pub(crate) fn run(arguments: Arguments) -> Answer {
+    let config = SecurityStackConfig::from_path(&arguments.config)?;
+    let mut server = arguments.server.into_iter();
+    let program = server
+        .next()
+        .ok_or_else(|| Failure::new("name the server's command after `--`"))?;
+    let command = ServerCommand::new(program, server).inherit(&config.mcp.child_env);
+    let configured = config.agent.clone();
+    let agent = arguments
+        .agent
+        .or_else(|| configured.as_ref().map(|agent| agent.id.clone()))
+        .ok_or_else(|| {
+            Failure::new("no agent is named; set `agent.id` in the configuration or give --agent")
+        })?;
+
+    let mut builder = SecurityStack::builder(config);
+    if let Some(path) = &arguments.audit_out {
+        builder = builder.audit_sink(NdjsonSink::new(fresh_file(path)?), CHECKPOINT_EVERY);
+    }
+    let stack = builder.build()?;
+    if stack.config().audit.key.is_none() {
+        let key = stack.audit.verifier_key();
+        anstream::eprintln!(
+            "verifier key: {}",
+            key.map(ToString::to_string).unwrap_or_default()
+        );
+    }
+    let session = match configured.and_then(|agent| agent.session) {
+        Some(session) => session,
+        None => SessionId::try_from(stack.audit.next_id()?.to_string())?,
+    };
+    let judge = GuardJudge::new(
+        stack.guard(),
+        agent,
+        session,
+        &stack.config().trust_gate,
+        &stack.config().mcp,
+    )?;
+    // One thread: a call passes from the client to the server without changing hands.
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    let served = runtime.block_on(Gate::new(judge).serve_stdio(command));
+    // Reading standard input blocks a thread that nothing can wake.
+    runtime.shutdown_background();
+    if arguments.audit_out.is_some() {
+        stack.audit.publish_checkpoint()?;
+    }
+    let served = served?;
+    Ok(match served.ended {
+        Ended::Server if !served.status.success() => no(),
+        _ => GOOD,
+    })
+}
+
+/// Opens a new file; what stands there already is moved aside, never cut or continued: it is another log.
+fn fresh_file(path: &Path) -> Result<File, Failure> {
+    let new = || OpenOptions::new().write(true).create_new(true).open(path);
+    match new() {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+        opened => return opened.map_err(Failure::on(path.display())),
+    }
+    let mut name = OsString::new();
+    for number in 1_u32.. {
+        name = path.as_os_str().to_owned();
+        name.push(format!(".{number}"));
+        // A hard link fails where the name is taken, which a renaming would not.
+        match fs::hard_link(path, &name) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            linked => {
+                linked.map_err(Failure::on(path.display()))?;
+                break;
+            }
+        }
+    }
+    fs::remove_file(path).map_err(Failure::on(path.display()))?;
+    anstream::eprintln!("the earlier log is now {}", Path::new(&name).display());
+    new().map_err(Failure::on(path.display()))
+}

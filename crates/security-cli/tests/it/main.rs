@@ -1,0 +1,7 @@
+//! The command as a user runs it, one file a theme.
+
+mod audit;
+mod configuration;
+mod demo;
+mod gate;
+mod support;

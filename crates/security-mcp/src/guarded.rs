@@ -1,0 +1,278 @@
+//! The judge that the security stack is: one agent's calls, decided by a [`Guard`].
+
+use std::fmt::Write as _;
+
+use async_trait::async_trait;
+use security_bundle::audit_trail::Entry;
+use security_bundle::trust_gate::{AgentId, Scope, ToolName, TrustError, TrustLevel};
+use security_bundle::{
+    Action, ActionError, Amounts, Decision, Guard, McpConfig, Permit, SessionId, Stage,
+    ToolRequest, TrustGateConfig, Usd,
+};
+use serde_json::json;
+
+use crate::judge::{Judge, Peer, ProtocolEvent, Ticket, ToolCall, Verdict};
+use crate::methods::{MethodRule, Methods};
+use crate::usage::Usage;
+
+/// Decides one agent's calls in one session by a security stack.
+///
+/// Who the agent is, is fixed here: nothing that a client says about itself reaches the stack.
+#[derive(Debug)]
+pub struct GuardJudge {
+    guard: Guard,
+    agent: AgentId,
+    session: SessionId,
+    scope: Scope,
+    methods: Methods<TrustLevel>,
+}
+
+impl GuardJudge {
+    /// A judge for this agent in this session.
+    ///
+    /// # Errors
+    /// `mcp` names a tier that `trust` does not know.
+    pub fn new(
+        guard: Guard,
+        agent: AgentId,
+        session: SessionId,
+        trust: &TrustGateConfig,
+        mcp: &McpConfig,
+    ) -> Result<Self, TrustError> {
+        let methods = mcp
+            .methods
+            .iter()
+            .map(|(pattern, rule)| {
+                let rule = match rule {
+                    security_bundle::MethodRule::Pass => MethodRule::Pass,
+                    security_bundle::MethodRule::Level(level) => {
+                        MethodRule::Level(trust.tiers.resolve(level)?)
+                    }
+                    // What this version does not know is closed.
+                    _ => MethodRule::Deny,
+                };
+                Ok((pattern.clone(), rule))
+            })
+            .collect::<Result<_, TrustError>>()?;
+        Ok(Self {
+            guard,
+            agent,
+            session,
+            scope: Scope::root(),
+            methods,
+        })
+    }
+
+    fn action(&self, call: &ToolCall) -> Result<Action, ActionError> {
+        let mut request = ToolRequest::new(self.agent.as_str(), self.session.as_str(), &call.name)?;
+        if let Some(arguments) = &call.arguments {
+            request = request.with_args(arguments.get())?;
+        }
+        self.guard.tool_call(&request)
+    }
+
+    fn event(&self, event: &str, detail: &str) {
+        // A loss is counted by the guard, and decides nothing.
+        drop(
+            self.guard.record(
+                Entry::event(event)
+                    .agent(&self.agent)
+                    .session(&self.session)
+                    .reason_lossy(detail),
+            ),
+        );
+    }
+}
+
+#[async_trait]
+impl Judge for GuardJudge {
+    fn tool_visible(&self, tool: &str) -> bool {
+        ToolName::try_from(tool)
+            .is_ok_and(|tool| self.guard.tool_visible(&self.agent, &self.scope, &tool))
+    }
+
+    fn method_allowed(&self, _: Peer, method: &str) -> bool {
+        match self.methods.rule(method) {
+            Some(MethodRule::Pass) => true,
+            Some(MethodRule::Level(level)) => {
+                self.guard.level_suffices(&self.agent, &self.scope, *level)
+            }
+            Some(MethodRule::Deny) | None => false,
+        }
+    }
+
+    async fn call(&self, call: ToolCall) -> Verdict {
+        let action = match self.action(&call) {
+            Ok(action) => action,
+            Err(error) if ToolName::try_from(call.name.as_str()).is_err() => {
+                self.event(
+                    "mcp_refused",
+                    &format!("a tool name that none can have: {error}"),
+                );
+                return Verdict::Hidden;
+            }
+            Err(error) => {
+                self.event("mcp_refused", &error.to_string());
+                // A tool that is hidden stays so, whatever it is called with.
+                if !self.tool_visible(&call.name) {
+                    return Verdict::Hidden;
+                }
+                return Verdict::Refused {
+                    text: format!("This call was not run: {error}."),
+                    decision: json!({ "outcome": "deny", "code": "invalid_arguments" }),
+                };
+            }
+        };
+        match self.guard.authorize(&action).await {
+            Ok(permit) => Verdict::Run(Box::new(PermitTicket {
+                permit,
+                guard: self.guard.clone(),
+                agent: self.agent.clone(),
+                session: self.session.clone(),
+            })),
+            Err(denied) => {
+                let decision = denied.decision();
+                if decision.trust().is_some_and(|trust| !trust.visible()) {
+                    return Verdict::Hidden;
+                }
+                Verdict::Refused {
+                    text: text_of(decision),
+                    decision: json_of(decision),
+                }
+            }
+        }
+    }
+
+    fn note(&self, event: &ProtocolEvent<'_>) {
+        let mut detail = format!("from the {}: {}", event.from.as_str(), event.detail);
+        if let Some(method) = event.method {
+            // Writing to a string does not fail.
+            let _ = write!(detail, " (method `{method}`)");
+        }
+        self.event(&format!("mcp_{}", event.code), &detail);
+    }
+}
+
+/// What a model can act on: what was refused, why, and what would help.
+fn text_of(decision: &Decision) -> String {
+    let advice = match decision.code() {
+        "needs_approval" => " An operator has to approve this call before it can run.",
+        "propose_only" => " Describe what you would do instead of doing it.",
+        "exceeds_budget" => {
+            " Do not repeat it unchanged; finish with what you have, or ask for a larger budget."
+        }
+        "audit_unavailable" | "internal_error" | "unavailable" => {
+            " Nothing is wrong with the call; try again later or tell the operator."
+        }
+        _ if decision.stage() == Some(Stage::Consent) => {
+            " Ask the person for consent, or go on without this data."
+        }
+        _ => "",
+    };
+    // The gates that agreed are the operator's business; what helps is the one that did not.
+    let reason = decision
+        .reasons()
+        .last()
+        .map(|reason| reason.to_string())
+        .unwrap_or_default();
+    format!(
+        "This call was not run ({}). {reason}{advice}",
+        decision.code()
+    )
+}
+
+fn json_of(decision: &Decision) -> serde_json::Value {
+    json!({
+        "outcome": decision.outcome().as_str(),
+        "code": decision.code(),
+        "stage": decision.stage().map(Stage::as_str),
+        "reasons": decision.reasons().map(|reason| reason.to_string()).collect::<Vec<_>>(),
+        "record_id": decision.record_id().map(|id| id.to_string()),
+    })
+}
+
+/// A permit as the gate holds it.
+struct PermitTicket {
+    permit: Permit,
+    guard: Guard,
+    agent: AgentId,
+    session: SessionId,
+}
+
+impl PermitTicket {
+    /// What the server reports, which can only raise the charge. A report that makes no sense is unknown usage: the hold is settled.
+    fn amounts(&self, usage: &Usage) -> Amounts {
+        match usage {
+            Usage::Reported { tokens, cost_usd } => Amounts {
+                tokens: *tokens,
+                calls: None,
+                cost: cost_usd.as_deref().and_then(|cost| {
+                    let cost = rounded_up(cost);
+                    if cost.is_none() {
+                        self.note("`cost_usd` is too large to be booked");
+                    }
+                    cost
+                }),
+            },
+            // Why a report is malformed, the gate has noted.
+            Usage::Unreported | Usage::Malformed(_) => Amounts::default(),
+        }
+    }
+
+    fn note(&self, why: &str) {
+        drop(
+            self.guard.record(
+                Entry::event("mcp_usage_unreadable")
+                    .agent(&self.agent)
+                    .session(&self.session)
+                    .reason_lossy(why),
+            ),
+        );
+    }
+}
+
+/// A decimal number of dollars in whole nano-dollars, rounded up.
+fn rounded_up(cost: &str) -> Option<Usd> {
+    let (whole, fraction) = cost.split_once('.').unwrap_or((cost, ""));
+    let Some((kept, rest)) = fraction.split_at_checked(9) else {
+        return cost.parse().ok();
+    };
+    let exact: Usd = format!("{whole}.{kept}").parse().ok()?;
+    if rest.bytes().all(|digit| digit == b'0') {
+        return Some(exact);
+    }
+    exact.checked_add(Usd::from_nanos(1))
+}
+
+#[async_trait]
+impl Ticket for PermitTicket {
+    async fn settle(self: Box<Self>, usage: Usage) {
+        let amounts = self.amounts(&usage);
+        // What cannot be booked or recorded is counted where it was lost; the answer has been given.
+        drop(self.permit.settle_at_least(amounts).await);
+    }
+
+    async fn fail(self: Box<Self>, error: String, usage: Usage) {
+        let amounts = self.amounts(&usage);
+        drop(self.permit.fail_at_least(error, amounts).await);
+    }
+
+    async fn cancel(self: Box<Self>) {
+        drop(self.permit.cancel().await);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn costs_finer_than_a_nano_dollar_round_up() {
+        let nanos = |cost: &str| rounded_up(cost).map(Usd::nanos);
+        assert_eq!(nanos("0.01"), Some(10_000_000));
+        assert_eq!(nanos("0.0000000010"), Some(1));
+        assert_eq!(nanos("0.0000000011"), Some(2));
+        assert_eq!(nanos("3"), Some(3_000_000_000));
+        assert_eq!(nanos("99999999999999999999"), None);
+    }
+}
