@@ -1,0 +1,44 @@
+//! `test`: everything that can be shown to work by running it.
+
+use crate::failure::Failure;
+use crate::step::{self, Step};
+use crate::tool;
+use crate::workspace::Workspace;
+use crate::{bench, e2e, tidy};
+
+/// Whether the end-to-end part is run too; the rest needs nothing but Rust.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum E2e {
+    Included,
+    Left,
+}
+
+pub(crate) fn run(workspace: &Workspace, with: E2e) -> Result<(), Failure> {
+    tidy::run(workspace)?;
+
+    let nextest = tool::NEXTEST.ensure(workspace)?;
+    Step::program("unit and integration tests", nextest)
+        .args(["nextest", "run", "--workspace", "--all-features"])
+        .args(["--profile", if step::in_ci() { "ci" } else { "default" }])
+        .run()?;
+
+    // nextest leaves doctests out.
+    Step::cargo("doctests")
+        .args(["test", "--doc", "--workspace", "--all-features", "--quiet"])
+        .run()?;
+
+    bench::once()?;
+
+    if with == E2e::Left {
+        return Ok(());
+    }
+    // A person without Python is told what was left out; a machine must have it.
+    if !e2e::has_python() && !step::in_ci() {
+        println!(
+            "\n── NOT RUN: end to end, with software from elsewhere: {}",
+            e2e::NEEDS
+        );
+        return Ok(());
+    }
+    e2e::run(workspace, &[])
+}
