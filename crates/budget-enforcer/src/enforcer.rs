@@ -64,6 +64,12 @@ impl BudgetEnforcer {
         Self { engine }
     }
 
+    /// Whether sessions have budgets: made on first use from the configured template.
+    #[must_use]
+    pub fn has_session_template(&self) -> bool {
+        self.engine.config.session.is_some()
+    }
+
     /// Whether `charge` would be admitted now. Advisory, and without side effect: nothing is held, opened or reset.
     pub fn check(&self, charge: &Charge) -> BudgetDecision {
         self.check_reading(charge, self.engine.reading(None))

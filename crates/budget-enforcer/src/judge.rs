@@ -150,12 +150,15 @@ fn step_refusal(
         return None;
     }
     for dimension in Dimension::ALL {
-        let Some(units) = want.units(dimension) else {
-            continue;
-        };
+        let asked = want.units(dimension);
+        // What was overspent blocks every charge, also one that does not touch this dimension: it would be booked late again.
+        let blocks = asked.is_none()
+            && node.limits.units(dimension).is_some()
+            && cell.is_overspent(dimension);
+        let units = asked.unwrap_or(u64::from(blocks));
         // The largest number stands for sums that cannot be counted, too.
         if units > cell.available(dimension, &node.limits) || units == u64::MAX {
-            let figures = Figures::of(&cell, &node.limits, dimension, Some(units));
+            let figures = Figures::of(&cell, &node.limits, dimension, asked);
             let retry = retry(tree, step, node, &cell, dimension, units, at);
             let envelope = node.envelope.clone();
             return Some(BudgetDecision::on_figures(

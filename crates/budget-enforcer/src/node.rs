@@ -36,6 +36,10 @@ impl Cell {
             .available(limits.units(dimension))
     }
 
+    pub(crate) fn is_overspent(&self, dimension: Dimension) -> bool {
+        self.counters.get(dimension).overspent > 0
+    }
+
     fn each(&mut self, limits: &Limits, mut f: impl FnMut(Dimension, &mut Counter, Option<u64>)) {
         for dimension in Dimension::ALL {
             f(

@@ -17,6 +17,7 @@ pub struct Action(pub(crate) Arc<Parts>);
 
 #[derive(Debug)]
 pub(crate) struct Parts {
+    pub(crate) rules: Arc<Rules>,
     pub(crate) agent: AgentId,
     pub(crate) session: Option<SessionId>,
     pub(crate) scope: Scope,
@@ -104,6 +105,9 @@ pub enum ActionError {
     /// The arguments have no digest.
     #[error(transparent)]
     Arguments(#[from] ArgsError),
+    /// Amounts for a session that no budget limits.
+    #[error("amounts were named for a session, and there is no session or sessions have no budget")]
+    NoSessionBudget,
     /// A purpose, subject or operation without data.
     #[error("a {0} was named without data; name the data first")]
     NoData(&'static str),
@@ -251,6 +255,11 @@ impl ActionBuilder {
                 self.note(ActionError::NoData(what));
             }
         }
+        if self.session_amounts != Amounts::default()
+            && !(self.session.is_some() && self.rules.sessions_have_budgets())
+        {
+            self.note(ActionError::NoSessionBudget);
+        }
         if let Some(problem) = self.problem.take() {
             return Err(problem);
         }
@@ -299,6 +308,7 @@ impl ActionBuilder {
             (None, None) => TrustQuestion::Nothing,
         };
         Ok(Action(Arc::new(Parts {
+            rules: self.rules,
             agent,
             session: self.session,
             scope: self.scope,

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use audit_trail::Entry;
 use budget_enforcer::{BudgetDecision, BudgetDenied, BudgetEnforcer, Reservation};
-use consent::{ConsentDecision, ConsentGate};
+use consent::{ConsentDecision, ConsentGate, ConsentQuery};
 use time::OffsetDateTime;
 use trust_gate::{TrustDecision, TrustGate};
 
@@ -17,10 +17,15 @@ use crate::decision::{Decision, Fate};
 use crate::entries;
 use crate::gate::Gate;
 use crate::recorder::{RecordError, Recorded, Recorder};
+use crate::rules::Rules;
 
 pub(crate) type WallClock = Arc<dyn Fn() -> OffsetDateTime + Send + Sync>;
 
+/// How often consent is asked again because somebody changed it meanwhile; then the gate is closed.
+const CONSISTENT_VIEW_TRIES: usize = 16;
+
 pub(crate) struct Core {
+    pub(crate) rules: Arc<Rules>,
     pub(crate) trust: TrustGate,
     pub(crate) budget: BudgetEnforcer,
     pub(crate) consent: ConsentGate,
@@ -55,6 +60,9 @@ impl Core {
         let Some(at) = self.now() else {
             return broken_clock();
         };
+        if self.is_foreign(action) {
+            return foreign(at);
+        }
         let (trust, consent) = self.judge(action, at);
         let budget = if trust.open() {
             self.check_budget(action, at)
@@ -72,6 +80,12 @@ impl Core {
                 hold: None,
             };
         };
+        if self.is_foreign(action) {
+            return Judged {
+                decision: foreign(at),
+                hold: None,
+            };
+        }
         let (trust, consent) = self.judge(action, at);
         if !trust.open() || !consent.open() {
             // Only for the report: were the budget short as well, it would come first in the order in which failures are told.
@@ -108,13 +122,14 @@ impl Core {
             return false;
         };
         let (trust, consent) = self.judge(action, at);
-        if trust.open() && consent.open() {
-            return true;
-        }
+        let stands = trust.open() && consent.open();
+        // The new answers count, obligations included.
         decided.trust = trust;
         decided.consent = consent;
-        decided.fate = Fate::Revoked;
-        false
+        if !stands {
+            decided.fate = Fate::Revoked;
+        }
+        stands
     }
 
     /// Records the intent. A decision that was not recorded is a denial, unless the configuration says otherwise by name.
@@ -163,6 +178,11 @@ impl Core {
             .unwrap_or_else(|_| Err(RecordError("the recorder panicked".into())))
     }
 
+    /// An action carries the rules of the stack that described it; another stack's would leave this one's out.
+    fn is_foreign(&self, action: &Action) -> bool {
+        !Arc::ptr_eq(&self.rules, &action.0.rules)
+    }
+
     fn now(&self) -> Option<OffsetDateTime> {
         catch_unwind(AssertUnwindSafe(|| (self.clock)())).ok()
     }
@@ -185,21 +205,50 @@ impl Core {
         if !trust.open() {
             return (trust, Gate::Unasked);
         }
-        let mut consent = Gate::unnamed(self.mandatory.consent);
-        for query in &parts.consent {
-            consent = Gate::ask(|| self.consent.check_at(query, at));
-            if !consent.open() {
-                break;
+        let consent = self.ask_consent(&parts.consent, at);
+        (trust, consent)
+    }
+
+    /// Every query on one and the same revision: a withdrawal between two of them must not go unseen.
+    fn ask_consent(&self, queries: &[ConsentQuery], at: OffsetDateTime) -> Gate<ConsentDecision> {
+        for _ in 0..CONSISTENT_VIEW_TRIES {
+            let mut told = Gate::unnamed(self.mandatory.consent);
+            let mut revision = None;
+            let mut consistent = true;
+            for query in queries {
+                told = Gate::ask(|| self.consent.check_at(query, at));
+                let seen = told.said().map(ConsentDecision::revision);
+                consistent = seen.is_some() && *revision.get_or_insert(seen) == seen;
+                if !consistent || !told.open() {
+                    break;
+                }
+            }
+            if consistent || !told.open() {
+                return told;
             }
         }
-        (trust, consent)
+        Gate::Broken
     }
 
     fn check_budget(&self, action: &Action, at: OffsetDateTime) -> Gate<BudgetDecision> {
         match action.charge() {
             None => Gate::unnamed(self.mandatory.budget),
-            Some(charge) => Gate::ask(|| self.budget.check_at(charge, at)),
+            Some(charge) => Gate::ask(|| {
+                self.used_up(action, at)
+                    .unwrap_or_else(|| self.budget.check_at(charge, at))
+            }),
         }
+    }
+
+    /// A session in which nothing is left of something that it limits is over, also for calls that name no amount of it: what
+    /// they use is known only afterwards.
+    fn used_up(&self, action: &Action, at: OffsetDateTime) -> Option<BudgetDecision> {
+        let session = action.session()?;
+        if !self.budget.has_session_template() {
+            return None;
+        }
+        let left = self.budget.check_budget_at(session, at);
+        (!left.allowed()).then_some(left)
     }
 
     fn reserve(
@@ -211,6 +260,9 @@ impl Core {
             return (Gate::unnamed(self.mandatory.budget), None);
         };
         let taken = Gate::ask(|| -> Result<_, BudgetDenied> {
+            if let Some(refusal) = self.used_up(action, at) {
+                refusal.require()?;
+            }
             let path = match action.0.path.get() {
                 Some(path) => path,
                 None => {
@@ -252,4 +304,11 @@ fn broken_clock() -> Decision {
         Gate::Unasked,
         OffsetDateTime::UNIX_EPOCH,
     )
+}
+
+fn foreign(at: OffsetDateTime) -> Decision {
+    Decision {
+        fate: Fate::Foreign,
+        ..decision(Gate::Unasked, Gate::Unasked, Gate::Unasked, at)
+    }
 }

@@ -120,6 +120,8 @@ pub(crate) enum Fate {
     Revoked,
     /// The hold ran out before the action could start.
     Expired,
+    /// The action was described by another stack, whose rules are not this one's.
+    Foreign,
 }
 
 impl Decision {
@@ -165,6 +167,7 @@ impl Decision {
         match (self.fate, self.closed_at()) {
             (Fate::Revoked, _) => "revoked",
             (Fate::Expired, _) => "hold_expired",
+            (Fate::Foreign, _) => "foreign_action",
             (_, Some(Stage::Trust)) => self.trust.code(Stage::Trust).unwrap_or("internal_error"),
             (_, Some(Stage::Budget)) => self.budget.code(Stage::Budget).unwrap_or("internal_error"),
             (_, Some(Stage::Consent)) => self
@@ -263,6 +266,11 @@ struct OneLine<'a>(&'a Decision);
 impl fmt::Display for OneLine<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self.0.fate {
+            Fate::Foreign => {
+                return f.write_str(
+                    "The action was described by another stack; describe it by this one's guard.",
+                );
+            }
             Fate::Stands | Fate::Unrecorded => "",
             Fate::Revoked => "Withdrawn before the action could start: ",
             Fate::Expired => "The hold ran out before the action could start: ",
@@ -394,7 +402,13 @@ mod tests {
         for (trust, trust_open) in &trusts {
             for (budget, budget_open) in &budgets {
                 for (consent, consent_open) in &consents {
-                    for fate in [Fate::Stands, Fate::Unrecorded, Fate::Revoked, Fate::Expired] {
+                    for fate in [
+                        Fate::Stands,
+                        Fate::Unrecorded,
+                        Fate::Revoked,
+                        Fate::Expired,
+                        Fate::Foreign,
+                    ] {
                         let decision = Decision {
                             trust: trust.clone(),
                             budget: budget.clone(),

@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 
 use audit_trail::{
-    Action as ActionFields, BudgetFields, Charge, ConsentFields, DecisionFields, Entry, Policy,
-    Quantity, TrustFields, recordable,
+    Action as ActionFields, BudgetFields, Charge, ConsentFields, DecisionFields, Entry, Ext,
+    Policy, Quantity, TrustFields, recordable,
 };
 use budget_enforcer::Envelope;
 use uuid::Uuid;
@@ -53,17 +53,14 @@ pub(crate) fn decision<'a>(
         });
     }
     if let Some(consent) = decision.consent() {
-        let query = consent.query();
         entry = entry.consent(ConsentFields {
             code: Some(consent.code().into()),
-            data_types: query
-                .data_types()
-                .map(|data_type| Cow::Borrowed(data_type.as_str()))
-                .collect(),
-            purpose: query.purpose_asked().map(|purpose| purpose.as_str().into()),
             revision: Some(consent.revision().as_u64()),
-            grant: None,
+            ..consent_asked(action)
         });
+        if let Some(each) = consents_for_several_purposes(action) {
+            entry = entry.ext(each);
+        }
     }
     if let Some(budget) = decision.budget() {
         entry = entry.budget(BudgetFields {
@@ -74,6 +71,43 @@ pub(crate) fn decision<'a>(
         });
     }
     entry
+}
+
+/// All the data that the action needs consent for, and the purpose where it is one.
+fn consent_asked(action: &Action) -> ConsentFields<'_> {
+    let queries = action.consent_queries();
+    let purpose = queries.first().and_then(|query| query.purpose_asked());
+    let one = queries.iter().all(|query| query.purpose_asked() == purpose);
+    ConsentFields {
+        data_types: queries
+            .iter()
+            .flat_map(consent::ConsentQuery::data_types)
+            .map(|data_type| Cow::Borrowed(data_type.as_str()))
+            .collect(),
+        purpose: purpose
+            .filter(|_| one)
+            .map(|purpose| purpose.as_str().into()),
+        ..ConsentFields::default()
+    }
+}
+
+/// Which data is for which purpose, where the action has more than one.
+fn consents_for_several_purposes(action: &Action) -> Option<Ext> {
+    let queries = action.consent_queries();
+    let first = queries.first()?.purpose_asked();
+    if queries.iter().all(|query| query.purpose_asked() == first) {
+        return None;
+    }
+    let each: Vec<_> = queries
+        .iter()
+        .map(|query| {
+            serde_json::json!({
+                "data_types": query.data_types().map(consent::DataType::as_str).collect::<Vec<_>>(),
+                "purpose": query.purpose_asked().map(consent::Purpose::as_str),
+            })
+        })
+        .collect();
+    Ext::encode(&serde_json::json!({ "consents": each })).ok()
 }
 
 /// The outcome: how the action ended, and what was booked for it.

@@ -4,16 +4,17 @@ use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use audit_trail::Entry;
+use audit_trail::{Entry, recordable};
+use budget_enforcer::SessionId;
 use trust_gate::{AgentId, Scope, ToolName, TrustLevel};
 
 use crate::action::{Action, ActionBuilder, ActionError};
 use crate::core::{Core, Judged};
 use crate::decision::{Decision, Denied};
+use crate::gate::Gate;
 use crate::permit::Permit;
 use crate::recorder::{RecordError, Recorded};
 use crate::request::ToolRequest;
-use crate::rules::Rules;
 
 /// Decides on actions. Cheap to clone, shared between threads, and without any way to administer the stack.
 ///
@@ -29,13 +30,12 @@ use crate::rules::Rules;
 #[derive(Debug, Clone)]
 pub struct Guard {
     pub(crate) core: Arc<Core>,
-    pub(crate) rules: Arc<Rules>,
 }
 
 impl Guard {
     /// Begins the description of an action of this agent.
     pub fn action(&self, agent: impl AsRef<str>) -> ActionBuilder {
-        ActionBuilder::new(Arc::clone(&self.rules), agent.as_ref())
+        ActionBuilder::new(Arc::clone(&self.core.rules), agent.as_ref())
     }
 
     /// The action that a tool call is, with all that the configuration says about the tool.
@@ -43,7 +43,7 @@ impl Guard {
     /// # Errors
     /// A request that no component could judge.
     pub fn tool_call(&self, request: &ToolRequest) -> Result<Action, ActionError> {
-        ActionBuilder::of_request(Arc::clone(&self.rules), request).build()
+        ActionBuilder::of_request(Arc::clone(&self.core.rules), request).build()
     }
 
     /// Whether the agent may know of the tool: everything but a denial by trust. Records nothing.
@@ -51,13 +51,15 @@ impl Guard {
     pub fn tool_visible(&self, agent: &AgentId, scope: &Scope, tool: &ToolName) -> bool {
         let request =
             trust_gate::ToolRequest::new(agent.clone(), tool.clone()).scope(scope.clone());
-        self.core.trust.check(&request).visible()
+        Gate::ask(|| self.core.trust.check(&request))
+            .said()
+            .is_some_and(trust_gate::TrustDecision::visible)
     }
 
     /// Whether the agent's effective level is at least this. Records nothing.
     #[must_use]
     pub fn level_suffices(&self, agent: &AgentId, scope: &Scope, level: TrustLevel) -> bool {
-        self.core.trust.check_level(agent, scope, level).allowed()
+        Gate::ask(|| self.core.trust.check_level(agent, scope, level)).open()
     }
 
     /// Judges an action as [`evaluate`](Self::evaluate) does and records nothing, for explanations.
@@ -127,11 +129,23 @@ impl Guard {
         begun.finish(&self.core, stored)
     }
 
-    /// Records something that happened beside the decisions, such as a message that a gate refused.
+    /// Records an event beside the decisions, such as a message that a gate refused. Only an event: what decides, ends or
+    /// administers is recorded by the stack itself. Control characters are replaced, and long texts cut.
     ///
     /// # Errors
     /// The log did not take it; the loss is counted.
-    pub fn record(&self, entry: Entry<'_>) -> Result<Recorded, RecordError> {
+    pub fn record_event(
+        &self,
+        event: &str,
+        agent: &AgentId,
+        session: Option<&SessionId>,
+        detail: &str,
+    ) -> Result<Recorded, RecordError> {
+        let event = recordable(event);
+        let mut entry = Entry::event(&event).agent(agent).reason_lossy(detail);
+        if let Some(session) = session {
+            entry = entry.session(session);
+        }
         self.core
             .record(entry)
             .inspect_err(|_| self.core.count_loss())

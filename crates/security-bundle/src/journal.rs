@@ -1,7 +1,7 @@
 //! The components' journals, audited: an act that is not in the log is not in force, unless it takes something away
 //! (design: security-bundle, rules 6 and 7).
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use audit_trail::{Entry, Ext, Kind};
 use budget_enforcer::OperatorId;
@@ -34,37 +34,50 @@ impl Acts {
 }
 
 /// A component's journal whose acts are in the audit log first.
-pub(crate) struct Audited<S> {
-    pub(crate) acts: Acts,
-    pub(crate) journal: S,
+pub(crate) struct Audited<S, E> {
+    acts: Acts,
+    journal: S,
+    /// Acts that are in the log already, though not all that came with them: a component hands those over again.
+    recorded: Mutex<Vec<E>>,
 }
 
-impl<S: trust_gate::TrustStore> trust_gate::TrustStore for Audited<S> {
+impl<S, E: PartialEq + Clone + Serialize> Audited<S, E> {
+    pub(crate) fn new(acts: Acts, journal: S) -> Self {
+        Self {
+            acts,
+            journal,
+            recorded: Mutex::default(),
+        }
+    }
+
+    /// Records each act once, however often it is handed over.
+    fn record_all<'a>(
+        &self,
+        events: &'a [E],
+        entry: impl Fn(&'a E) -> Entry<'a>,
+    ) -> Result<(), RecordError> {
+        let poisoned =
+            |_| RecordError("an earlier panic left the list of recorded acts unusable".into());
+        let mut recorded = self.recorded.lock().map_err(poisoned)?;
+        for event in events {
+            if !recorded.contains(event) {
+                self.acts.record(entry(event), event)?;
+                recorded.push(event.clone());
+            }
+        }
+        recorded.clear();
+        Ok(())
+    }
+}
+
+impl<S: trust_gate::TrustStore> trust_gate::TrustStore for Audited<S, trust_gate::Event> {
     fn append(
         &self,
         expected: trust_gate::Revision,
         events: &[trust_gate::Event],
     ) -> Result<(), trust_gate::StoreError> {
-        for event in events {
-            let kind = match event.act.kind() {
-                trust_gate::ActKind::Configure => Kind::PolicyChange,
-                _ => Kind::TrustChange,
-            };
-            let code = event.act.kind().code();
-            let mut entry = Entry::admin(kind, &event.by).named(code).at(event.at);
-            if !event.reason.is_empty() {
-                entry = entry.reason_lossy(&event.reason);
-            }
-            if let Some((agent, scope)) = event.act.subject() {
-                entry = entry.agent(agent);
-                if !scope.is_root() {
-                    entry = entry.scope(scope.as_str());
-                }
-            }
-            self.acts
-                .record(entry, event)
-                .map_err(trust_gate::StoreError::failed)?;
-        }
+        self.record_all(events, trust_entry)
+            .map_err(trust_gate::StoreError::failed)?;
         self.journal.append(expected, events)
     }
 
@@ -85,37 +98,14 @@ impl<S: trust_gate::TrustStore> trust_gate::TrustStore for Audited<S> {
     }
 }
 
-impl<S: consent::ConsentStore> consent::ConsentStore for Audited<S> {
+impl<S: consent::ConsentStore> consent::ConsentStore for Audited<S, consent::Event> {
     fn append(
         &self,
         expected: consent::Revision,
         events: &[consent::Event],
     ) -> Result<(), consent::StoreError> {
-        for event in events {
-            let by = match event {
-                consent::Event::Recorded(record) => record.by().map(consent::GrantorId::as_str),
-                consent::Event::ClockAccepted(accepted) => Some(accepted.by.as_str()),
-                _ => None,
-            };
-            // Withdrawing needs no name, so an entry without an operator is that of a person who gave none.
-            let by = by.unwrap_or(UNNAMED);
-            let mut entry = Entry::admin(Kind::ConsentChange, by).at(event.at());
-            match event {
-                consent::Event::Recorded(record) => {
-                    entry = entry.named(record.kind().code());
-                    if let Some(agent) = &record.extent().agent {
-                        entry = entry.agent(agent);
-                    }
-                }
-                consent::Event::ClockAccepted(accepted) => {
-                    entry = entry.named("accept_clock").reason_lossy(&accepted.reason);
-                }
-                _ => {}
-            }
-            self.acts
-                .record(entry, event)
-                .map_err(|error| consent::StoreError::Failed(Box::new(error)))?;
-        }
+        self.record_all(events, consent_entry)
+            .map_err(|error| consent::StoreError::Failed(Box::new(error)))?;
         self.journal.append(expected, events)
     }
 
@@ -133,6 +123,49 @@ impl<S: consent::ConsentStore> consent::ConsentStore for Audited<S> {
 
     fn mark(&self) -> Result<Option<consent::ClockMark>, consent::StoreError> {
         self.journal.mark()
+    }
+}
+
+fn trust_entry(event: &trust_gate::Event) -> Entry<'_> {
+    let kind = match event.act.kind() {
+        trust_gate::ActKind::Configure => Kind::PolicyChange,
+        _ => Kind::TrustChange,
+    };
+    let mut entry = Entry::admin(kind, &event.by)
+        .named(event.act.kind().code())
+        .at(event.at);
+    if !event.reason.is_empty() {
+        entry = entry.reason_lossy(&event.reason);
+    }
+    if let Some((agent, scope)) = event.act.subject() {
+        entry = entry.agent(agent);
+        if !scope.is_root() {
+            entry = entry.scope(scope.as_str());
+        }
+    }
+    entry
+}
+
+fn consent_entry(event: &consent::Event) -> Entry<'_> {
+    let by = match event {
+        consent::Event::Recorded(record) => record.by().map(consent::GrantorId::as_str),
+        consent::Event::ClockAccepted(accepted) => Some(accepted.by.as_str()),
+        _ => None,
+    };
+    // Withdrawing needs no name, so an entry without an operator is that of a person who gave none.
+    let entry = Entry::admin(Kind::ConsentChange, by.unwrap_or(UNNAMED)).at(event.at());
+    match event {
+        consent::Event::Recorded(record) => {
+            let entry = entry.named(record.kind().code());
+            match &record.extent().agent {
+                Some(agent) => entry.agent(agent),
+                None => entry,
+            }
+        }
+        consent::Event::ClockAccepted(accepted) => {
+            entry.named("accept_clock").reason_lossy(&accepted.reason)
+        }
+        _ => entry,
     }
 }
 

@@ -14,12 +14,16 @@ pub(crate) struct Rules {
 }
 
 impl Rules {
-    pub(crate) fn new(config: &SecurityStackConfig) -> Self {
+    pub(crate) fn new(config: &SecurityStackConfig, sessions_have_budgets: bool) -> Self {
         Self {
-            sessions_have_budgets: config.budget.session.is_some(),
+            sessions_have_budgets,
             budget: config.budget_tools.clone(),
             consent: config.consent_tools.clone(),
         }
+    }
+
+    pub(crate) fn sessions_have_budgets(&self) -> bool {
+        self.sessions_have_budgets
     }
 
     /// Every consent rule that names the tool applies.

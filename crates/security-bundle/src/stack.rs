@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
 use audit_trail::{AuditLog, Sink};
-use budget_enforcer::{BudgetAdmin, BudgetEnforcer, BudgetSpec};
+use budget_enforcer::{Amounts, BudgetAdmin, BudgetEnforcer, BudgetSpec, Limits};
 use consent::{ConsentGate, ConsentLedger};
 use time::OffsetDateTime;
 use trust_gate::{TrustAdmin, TrustGate};
@@ -205,6 +205,10 @@ impl SecurityStackBuilder {
     pub fn build(self) -> Result<SecurityStack, StackError> {
         let config = self.config;
         let audit = match self.audit {
+            Some(_) if self.sink.is_some() => {
+                let problem = "a log of your own and a sink were both given; give the sink to the log when you make it";
+                return Err(ConfigError::at("audit", problem).into());
+            }
             Some(log) => log,
             None => new_log(&config, self.clock.clone(), self.sink)?,
         };
@@ -241,8 +245,9 @@ impl SecurityStackBuilder {
 
         check_methods(&config)?;
 
-        let rules = Arc::new(Rules::new(&config));
+        let rules = Arc::new(Rules::new(&config, budget.has_session_template()));
         let core = Arc::new(Core {
+            rules,
             trust: trust_gate.clone(),
             budget: budget.clone(),
             consent: consent.clone(),
@@ -258,7 +263,7 @@ impl SecurityStackBuilder {
             budget,
             consent,
             audit,
-            guard: Guard { core, rules },
+            guard: Guard { core },
             admin: StackAdmin {
                 trust: trust_admin,
                 budget: budget_admin,
@@ -334,10 +339,7 @@ fn new_trust(
 ) -> Result<(TrustGate, TrustAdmin), ConfigError> {
     let mut builder = TrustGate::builder()
         .config(config.trust_gate.clone())
-        .store(Audited {
-            acts,
-            journal: trust_gate::MemoryStore::default(),
-        });
+        .store(Audited::new(acts, trust_gate::MemoryStore::default()));
     if let Some(clock) = clock {
         builder = builder.clock(move || clock());
     }
@@ -359,10 +361,7 @@ fn new_consent(
 ) -> Result<(ConsentGate, ConsentLedger), ConfigError> {
     let mut builder = ConsentGate::builder()
         .config(config.consent.clone())
-        .store(Audited {
-            acts,
-            journal: consent::MemoryStore::default(),
-        });
+        .store(Audited::new(acts, consent::MemoryStore::default()));
     if let Some(clock) = clock {
         builder = builder.clock(move || clock());
     }
@@ -420,9 +419,23 @@ fn create_budgets(config: &SecurityStackConfig, admin: &BudgetAdmin) -> Result<(
     Ok(())
 }
 
+/// Whether a rule names something that a budget limits; it always charges a call.
+fn touches(amounts: &Amounts, limits: &Limits) -> bool {
+    limits.calls.is_some()
+        || (limits.tokens.is_some() && amounts.tokens.is_some())
+        || (limits.cost.is_some() && amounts.cost.is_some())
+}
+
 /// A method's level may be a tier, which has to exist.
 fn check_methods(config: &SecurityStackConfig) -> Result<(), ConfigError> {
     for (pattern, rule) in &config.mcp.methods {
+        const OWN: [&str; 4] = ["tools/", "logging/", "notifications/", "server/discover"];
+        if OWN.iter().any(|own| pattern.starts_with(own))
+            || ["initialize", "ping"].contains(&pattern.as_str())
+        {
+            let problem = format!("`{pattern}` is decided by the gate itself; remove it");
+            return Err(ConfigError::at("mcp.methods", problem));
+        }
         if let MethodRule::Level(level) = rule {
             config
                 .trust_gate
@@ -438,6 +451,21 @@ fn check_methods(config: &SecurityStackConfig) -> Result<(), ConfigError> {
 fn check_budget_rules(config: &SecurityStackConfig, admin: &BudgetAdmin) -> Result<(), StackError> {
     let enforcer = admin.enforcer();
     for (index, rule) in config.budget_tools.iter().enumerate() {
+        if let Some(spec) = config
+            .budgets
+            .iter()
+            .find(|spec| Some(&spec.id) == rule.budget.as_ref())
+            && !touches(&rule.amounts, &spec.limits)
+        {
+            return Err(at(
+                "budget.tools",
+                index,
+                format!(
+                    "it names no amount that `{}` limits, so that every call would be denied; add one",
+                    spec.id
+                ),
+            ));
+        }
         if let Some(id) = &rule.budget
             && enforcer.utilization(id).is_err()
         {

@@ -22,6 +22,8 @@ pub(crate) struct Arguments {
 pub(crate) fn run(arguments: &Arguments) -> Answer {
     let config = match SecurityStackConfig::from_path(&arguments.file) {
         Ok(config) => config,
+        // A file that cannot be read is bad input, not a bad configuration.
+        Err(error) if error.key.is_empty() && error.line.is_none() => return Err(error.into()),
         Err(error) if arguments.json => {
             anstream::println!(
                 "{}",
@@ -137,10 +139,11 @@ fn budget(config: &SecurityStackConfig) -> Vec<String> {
         ));
     }
     for rule in &config.budget_tools {
-        let target = rule.budget.as_ref().map_or_else(
-            || "the session".to_owned(),
-            |budget| format!("the session and `{budget}`"),
-        );
+        let target = match (&rule.budget, config.budget.session.is_some()) {
+            (Some(budget), true) => format!("the session and `{budget}`"),
+            (Some(budget), false) => format!("`{budget}`"),
+            (None, _) => "the session".to_owned(),
+        };
         lines.push(format!(
             "a call of `{}` charges {target} {}",
             rule.tool.as_str(),

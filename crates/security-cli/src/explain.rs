@@ -90,7 +90,9 @@ fn show(decision: &Decision) {
     for stage in [Stage::Trust, Stage::Budget, Stage::Consent] {
         let asked = decision.reasons().any(|reason| reason.stage() == stage);
         if !asked {
-            let why = if closed.is_some() {
+            let why = if closed == Some(Stage::Trust)
+                || (closed, stage) == (Some(Stage::Budget), Stage::Consent)
+            {
                 "not asked: an earlier gate closed"
             } else {
                 "not asked: the call names nothing for it"

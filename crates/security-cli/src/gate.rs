@@ -17,6 +17,9 @@ use crate::{Answer, GOOD, no};
 /// How many entries `--audit-out` writes between two signed checkpoints: what a crash can leave unsigned.
 const CHECKPOINT_EVERY: u64 = 16;
 
+/// How many entries the gate keeps in memory where the configuration does not say.
+const MAX_RECORDS: usize = 10_000;
+
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
     /// The configuration
@@ -34,7 +37,9 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) fn run(arguments: Arguments) -> Answer {
-    let config = SecurityStackConfig::from_path(&arguments.config)?;
+    let mut config = SecurityStackConfig::from_path(&arguments.config)?;
+    // What is older stays provable, and stands in the file.
+    config.audit.max_records.get_or_insert(MAX_RECORDS);
     let mut server = arguments.server.into_iter();
     let program = server
         .next()
@@ -53,13 +58,12 @@ pub(crate) fn run(arguments: Arguments) -> Answer {
         builder = builder.audit_sink(NdjsonSink::new(fresh_file(path)?), CHECKPOINT_EVERY);
     }
     let stack = builder.build()?;
-    if stack.config().audit.key.is_none() {
-        let key = stack.audit.verifier_key();
-        anstream::eprintln!(
-            "verifier key: {}",
-            key.map(ToString::to_string).unwrap_or_default()
-        );
-    }
+    // With a key of its own, too: this is what the auditor needs, and it is no secret.
+    let key = stack.audit.verifier_key();
+    anstream::eprintln!(
+        "verifier key: {}",
+        key.map(ToString::to_string).unwrap_or_default()
+    );
     let session = match configured.and_then(|agent| agent.session) {
         Some(session) => session,
         None => SessionId::try_from(stack.audit.next_id()?.to_string())?,
@@ -78,6 +82,10 @@ pub(crate) fn run(arguments: Arguments) -> Answer {
     let served = runtime.block_on(Gate::new(judge).serve_stdio(command));
     // Reading standard input blocks a thread that nothing can wake.
     runtime.shutdown_background();
+    let lost = stack.guard().losses();
+    if lost > 0 {
+        anstream::eprintln!("{lost} audit entries could not be recorded");
+    }
     if arguments.audit_out.is_some() {
         stack.audit.publish_checkpoint()?;
     }

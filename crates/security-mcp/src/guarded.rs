@@ -3,7 +3,6 @@
 use std::fmt::Write as _;
 
 use async_trait::async_trait;
-use security_bundle::audit_trail::Entry;
 use security_bundle::trust_gate::{AgentId, Scope, ToolName, TrustError, TrustLevel};
 use security_bundle::{
     Action, ActionError, Amounts, Decision, Guard, McpConfig, Permit, SessionId, Stage,
@@ -74,12 +73,8 @@ impl GuardJudge {
     fn event(&self, event: &str, detail: &str) {
         // A loss is counted by the guard, and decides nothing.
         drop(
-            self.guard.record(
-                Entry::event(event)
-                    .agent(&self.agent)
-                    .session(&self.session)
-                    .reason_lossy(detail),
-            ),
+            self.guard
+                .record_event(event, &self.agent, Some(&self.session), detail),
         );
     }
 }
@@ -124,12 +119,7 @@ impl Judge for GuardJudge {
             }
         };
         match self.guard.authorize(&action).await {
-            Ok(permit) => Verdict::Run(Box::new(PermitTicket {
-                permit,
-                guard: self.guard.clone(),
-                agent: self.agent.clone(),
-                session: self.session.clone(),
-            })),
+            Ok(permit) => Verdict::Run(Box::new(PermitTicket { permit })),
             Err(denied) => {
                 let decision = denied.decision();
                 if decision.trust().is_some_and(|trust| !trust.visible()) {
@@ -145,6 +135,10 @@ impl Judge for GuardJudge {
 
     fn note(&self, event: &ProtocolEvent<'_>) {
         let mut detail = format!("from the {}: {}", event.from.as_str(), event.detail);
+        if let Some(id) = event.id {
+            // Writing to a string does not fail.
+            let _ = write!(detail, " (id {id})");
+        }
         if let Some(method) = event.method {
             // Writing to a string does not fail.
             let _ = write!(detail, " (method `{method}`)");
@@ -194,40 +188,21 @@ fn json_of(decision: &Decision) -> serde_json::Value {
 /// A permit as the gate holds it.
 struct PermitTicket {
     permit: Permit,
-    guard: Guard,
-    agent: AgentId,
-    session: SessionId,
 }
 
-impl PermitTicket {
-    /// What the server reports, which can only raise the charge. A report that makes no sense is unknown usage: the hold is settled.
-    fn amounts(&self, usage: &Usage) -> Amounts {
-        match usage {
-            Usage::Reported { tokens, cost_usd } => Amounts {
-                tokens: *tokens,
-                calls: None,
-                cost: cost_usd.as_deref().and_then(|cost| {
-                    let cost = rounded_up(cost);
-                    if cost.is_none() {
-                        self.note("`cost_usd` is too large to be booked");
-                    }
-                    cost
-                }),
-            },
-            // Why a report is malformed, the gate has noted.
-            Usage::Unreported | Usage::Malformed(_) => Amounts::default(),
-        }
-    }
-
-    fn note(&self, why: &str) {
-        drop(
-            self.guard.record(
-                Entry::event("mcp_usage_unreadable")
-                    .agent(&self.agent)
-                    .session(&self.session)
-                    .reason_lossy(why),
-            ),
-        );
+/// What the server reports, which can only raise the charge. A report that makes no sense is unknown usage: the hold is settled.
+fn amounts(usage: &Usage) -> Amounts {
+    match usage {
+        Usage::Reported { tokens, cost_usd } => Amounts {
+            tokens: *tokens,
+            calls: None,
+            // A cost beyond every number is booked as the largest: the budget is overspent then, which stops further calls.
+            cost: cost_usd
+                .as_deref()
+                .map(|cost| rounded_up(cost).unwrap_or(Usd::from_nanos(u64::MAX))),
+        },
+        // Why a report is malformed, the gate has noted.
+        Usage::Unreported | Usage::Malformed(_) => Amounts::default(),
     }
 }
 
@@ -247,13 +222,13 @@ fn rounded_up(cost: &str) -> Option<Usd> {
 #[async_trait]
 impl Ticket for PermitTicket {
     async fn settle(self: Box<Self>, usage: Usage) {
-        let amounts = self.amounts(&usage);
+        let amounts = amounts(&usage);
         // What cannot be booked or recorded is counted where it was lost; the answer has been given.
         drop(self.permit.settle_at_least(amounts).await);
     }
 
     async fn fail(self: Box<Self>, error: String, usage: Usage) {
-        let amounts = self.amounts(&usage);
+        let amounts = amounts(&usage);
         drop(self.permit.fail_at_least(error, amounts).await);
     }
 

@@ -289,6 +289,12 @@ fn require_turns_a_denial_into_an_error() {
 fn a_dimension_without_a_limit_is_counted_and_never_refused() {
     let stage = stage();
     let id = stage.create(calls("b", 10));
+    let most = stage.budget.check(&charge(&id, 1).tokens(u64::MAX));
+    assert_eq!(
+        most.code(),
+        "exceeds_budget",
+        "the largest number is what sums stop at"
+    );
     stage
         .start(&charge(&id, 1).tokens(1 << 60))
         .settle(Amounts::NONE)

@@ -299,3 +299,42 @@ fn a_key_wins_once_among_many_threads() {
     );
     stage.clock.advance(MINUTE);
 }
+
+#[test]
+fn a_clock_set_back_makes_no_key_young_again() {
+    let config = BudgetEnforcerConfig {
+        idempotency_window: HOUR,
+        ..Default::default()
+    };
+    let stage = stage_with(config);
+    let id = stage.create(calls("a", 10));
+    stage.clock.advance(2 * HOUR);
+    let later = CallOptions::new().key(IdempotencyKey::at(START + 2 * HOUR));
+    stage.budget.record_with(&charge(&id, 1), &later).unwrap();
+    stage.clock.set(START);
+    let old = CallOptions::new().key(key());
+    let answer = stage.budget.record_with(&charge(&id, 1), &old);
+    assert!(matches!(answer, Err(BudgetError::KeyTooOld)), "{answer:?}");
+}
+
+#[test]
+fn a_call_that_a_repeated_reserve_started_can_settle_late_when_the_first_guard_is_gone() {
+    let stage = stage();
+    let id = stage.create(calls("a", 10));
+    let options = CallOptions::new().key(key());
+    let first = stage
+        .budget
+        .reserve_with(&charge(&id, 4), &options)
+        .unwrap();
+    let again = stage
+        .budget
+        .reserve_with(&charge(&id, 4), &options)
+        .unwrap();
+    let running = again.start(Floor::Hold).unwrap();
+    drop(first);
+    assert_eq!(stage.calls(&id), [0, 0, 4, 6]);
+    stage.clock.advance(30 * DAY);
+    stage.reserve(&charge(&id, 1)).release().unwrap();
+    assert!(running.settle(used(3)).unwrap().late);
+    assert_eq!(stage.calls(&id)[0], 3);
+}

@@ -638,3 +638,30 @@ fn a_panic_in_a_journal_poisons_with_a_typed_error() {
         Err(BudgetError::Poisoned)
     ));
 }
+
+#[test]
+fn the_ledger_is_bounded_after_a_restart_too() {
+    let (journal, clock) = (MemoryJournal::new(), ManualClock::new(START));
+    let (enforcer, admin) = open(&journal, &clock);
+    admin.create_budget(calls("a", 100)).unwrap();
+    let rows: Vec<_> = (0..10)
+        .map(|_| enforcer.record(&charge(&budget("a"), 1)).unwrap())
+        .collect();
+    enforcer.refund(rows[0].id, used(1)).unwrap();
+    let config = BudgetEnforcerConfig {
+        max_transactions: 32,
+        ..config()
+    };
+    let builder = BudgetEnforcer::builder()
+        .config(config)
+        .clock(clock)
+        .journal(journal);
+    let (again, _) = builder.build().unwrap();
+    let shown = again.transactions(&TransactionFilter::default());
+    assert_eq!((shown.rows.len(), shown.dropped), (2, 9));
+    again.record(&charge(&budget("a"), 1)).unwrap();
+    assert_eq!(
+        again.transactions(&TransactionFilter::default()).rows.len(),
+        2
+    );
+}

@@ -267,3 +267,15 @@ fn a_refund_for_a_window_that_is_over_pays_debt_and_no_more() {
     stage.budget.refund(row, used(11)).unwrap();
     assert_eq!(stage.calls(&id), [0, 0, 0, 10]);
 }
+
+#[test]
+fn a_hold_that_came_back_by_itself_is_not_given_back_again() {
+    let stage = stage();
+    let id = stage.create(calls("a", 10));
+    let hold = stage.reserve(&charge(&id, 4));
+    stage.clock.advance(HOUR);
+    drop(hold);
+    let rows = stage.budget.transactions(&all()).rows;
+    let kinds: Vec<_> = rows.iter().map(|row| row.kind.name()).collect();
+    assert_eq!(kinds, ["reserve", "expire"]);
+}

@@ -6,6 +6,7 @@ mod configuration;
 mod endings;
 mod entries;
 mod hostile;
+mod leaks;
 mod revocation;
 mod seed_000;
 mod seed_004;

@@ -23,7 +23,7 @@ pub(crate) struct Arguments {
     /// The form to write
     #[arg(long)]
     format: Format,
-    /// Where to, if not to standard output
+    /// Where to, if not to standard output; must not be there yet
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
 }
@@ -39,7 +39,7 @@ enum Format {
 pub(crate) fn run(arguments: &Arguments) -> Answer {
     let (log, _) = read(&arguments.file, arguments.vkey.as_deref())?;
     let target: Box<dyn Write> = match &arguments.out {
-        Some(path) => Box::new(File::create(path).map_err(Failure::on(path.display()))?),
+        Some(path) => Box::new(File::create_new(path).map_err(Failure::on(path.display()))?),
         None => Box::new(io::stdout().lock()),
     };
     let mut target = BufWriter::new(target);
