@@ -60,7 +60,7 @@ impl BudgetAdmin {
     /// # Errors
     /// [`BudgetError::Poisoned`].
     pub fn revision(&self) -> Result<Revision, BudgetError> {
-        Ok(self.engine.writer.revision()?)
+        Ok(self.engine.core.writer.revision()?)
     }
 
     /// Creates a budget. Its first window is that of now, and fixed lengths count from now.
@@ -78,12 +78,16 @@ impl BudgetAdmin {
         spec.rollover = Some(spec.rollover.unwrap_or(config.rollover_on_reset));
         spec.overdraft = Some(spec.overdraft.unwrap_or(config.allow_overdraft));
         self.engine
-            .create_budget(&spec, self.engine.time.now(), |at, tree| {
+            .create_budget(&spec, self.engine.core.time.now(), |at, tree| {
                 let act = Act::BudgetCreated {
                     spec: spec.clone(),
                     tree,
                 };
-                Ok(self.engine.writer.write_always(at, self.meta(None), act)?)
+                Ok(self
+                    .engine
+                    .core
+                    .writer
+                    .write_always(at, self.meta(None), act)?)
             })
     }
 
@@ -101,34 +105,37 @@ impl BudgetAdmin {
         }
         let unknown = || BudgetError::Unknown(budget.into());
         let path = self.engine.budget(budget).ok_or_else(unknown)?;
-        self.engine.with(&path, self.engine.time.now(), |locked| {
-            let (old, state) = locked.named().ok_or_else(unknown)?;
-            if state == State::Closed {
-                return Err(BudgetError::Closed(budget.into()));
-            }
-            let act = Act::LimitsUpdated {
-                budget: budget.clone(),
-                limits,
-            };
-            match self
-                .engine
-                .writer
-                .write_always(locked.at(), self.meta(None), act)
-            {
-                Ok(revision) => {
-                    locked.set_limits(limits);
-                    Ok(revision)
+        self.engine
+            .core
+            .with(&path, self.engine.core.time.now(), |locked| {
+                let (old, state) = locked.named().ok_or_else(unknown)?;
+                if state == State::Closed {
+                    return Err(BudgetError::Closed(budget.into()));
                 }
-                Err(error) => {
-                    let narrowed = old.tighter(&limits);
-                    if narrowed == old {
-                        return Err(BudgetError::Store(error));
+                let act = Act::LimitsUpdated {
+                    budget: budget.clone(),
+                    limits,
+                };
+                match self
+                    .engine
+                    .core
+                    .writer
+                    .write_always(locked.at(), self.meta(None), act)
+                {
+                    Ok(revision) => {
+                        locked.set_limits(limits);
+                        Ok(revision)
                     }
-                    locked.set_limits(narrowed);
-                    Err(BudgetError::NotStored(error))
+                    Err(error) => {
+                        let narrowed = old.tighter(&limits);
+                        if narrowed == old {
+                            return Err(BudgetError::Store(error));
+                        }
+                        locked.set_limits(narrowed);
+                        Err(BudgetError::NotStored(error))
+                    }
                 }
-            }
-        })?
+            })?
     }
 
     /// Refuses everything on an envelope and what is under it, until it is resumed. Holds that were taken before can still be settled.
@@ -178,12 +185,13 @@ impl BudgetAdmin {
                 key: None,
                 note: Some(reason.into()),
             };
-            let shown = self.engine.time.wall();
-            let revision = self
-                .engine
-                .writer
-                .write_always(shown, meta, Act::ClockAccepted {})?;
-            self.engine.time.accept(shown);
+            let shown = self.engine.core.time.wall();
+            let revision =
+                self.engine
+                    .core
+                    .writer
+                    .write_always(shown, meta, Act::ClockAccepted {})?;
+            self.engine.core.time.accept(shown);
             for tree in &mut trees {
                 tree.accept_clock(shown);
             }
@@ -199,25 +207,28 @@ impl BudgetAdmin {
     ) -> Result<Revision, BudgetError> {
         let unknown = || BudgetError::Unknown(envelope.clone());
         let path = self.engine.envelope(envelope).ok_or_else(unknown)?;
-        self.engine.with(&path, self.engine.time.now(), |locked| {
-            let (_, old) = locked.named().ok_or_else(unknown)?;
-            if old == State::Closed {
-                return Err(BudgetError::Closed(envelope.clone()));
-            }
-            let stored = self
-                .engine
-                .writer
-                .write_always(locked.at(), self.meta(None), act);
-            let is_narrower = state != State::Active;
-            if stored.is_ok() || is_narrower {
-                locked.set_state(state);
-            }
-            stored.map_err(if is_narrower {
-                BudgetError::NotStored
-            } else {
-                BudgetError::Store
-            })
-        })?
+        self.engine
+            .core
+            .with(&path, self.engine.core.time.now(), |locked| {
+                let (_, old) = locked.named().ok_or_else(unknown)?;
+                if old == State::Closed {
+                    return Err(BudgetError::Closed(envelope.clone()));
+                }
+                let stored =
+                    self.engine
+                        .core
+                        .writer
+                        .write_always(locked.at(), self.meta(None), act);
+                let is_narrower = state != State::Active;
+                if stored.is_ok() || is_narrower {
+                    locked.set_state(state);
+                }
+                stored.map_err(if is_narrower {
+                    BudgetError::NotStored
+                } else {
+                    BudgetError::Store
+                })
+            })?
     }
 
     fn meta(&self, note: Option<Arc<str>>) -> Meta {

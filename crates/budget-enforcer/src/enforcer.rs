@@ -161,13 +161,7 @@ impl BudgetEnforcer {
         match (answer, fresh) {
             (_, Some(ticket)) => Ok(Reservation::new(ticket, false)),
             (Answer::Reserved { id, path, at, due }, None) => {
-                let ticket = Ticket {
-                    engine: Arc::clone(&self.engine),
-                    path,
-                    id,
-                    at,
-                    due,
-                };
+                let ticket = Ticket { path, id, at, due };
                 Ok(Reservation::new(ticket, is_repeat))
             }
             (Answer::Refused(decision), None) => Err(BudgetDenied::from(decision).into()),
@@ -240,13 +234,7 @@ impl BudgetEnforcer {
     /// # Errors
     /// [`BudgetError::UnknownReservation`]; [`BudgetError::NotStored`]: booked, but only in memory.
     pub fn settle_id(&self, id: ReservationId, actual: Amounts) -> Result<Settlement, BudgetError> {
-        ticket::settle(
-            &self.engine,
-            &self.engine.reservation(id)?,
-            id,
-            actual,
-            false,
-        )
+        ticket::settle(&self.engine.reservation(id)?, id, actual, false)
     }
 
     /// Gives a detached reservation back by its id.
@@ -254,7 +242,7 @@ impl BudgetEnforcer {
     /// # Errors
     /// [`BudgetError::UnknownReservation`]; [`BudgetError::Expired`] where it was given back already; [`BudgetError::Store`]: it is held until it expires.
     pub fn release_id(&self, id: ReservationId) -> Result<(), BudgetError> {
-        ticket::release(&self.engine, &self.engine.reservation(id)?, id, true)
+        ticket::release(&self.engine.reservation(id)?, id, true)
     }
 
     /// The figures of one envelope now. Without side effect.
@@ -281,13 +269,13 @@ impl BudgetEnforcer {
     /// The rows of the ledger that match, as they were at one instant. Locks the ledger for as long as it takes to copy them.
     #[must_use]
     pub fn transactions(&self, filter: &TransactionFilter) -> Transactions {
-        self.engine.books.ledger.list(filter)
+        self.engine.core.books.ledger.list(filter)
     }
 
     /// What the enforcer takes for now: the clock's wall time, made safe.
     #[must_use]
     pub fn now(&self) -> OffsetDateTime {
-        self.engine.time.now().to_time()
+        self.engine.core.time.now().to_time()
     }
 
     fn check_reading(&self, charge: &Charge, wall: Moment) -> BudgetDecision {
@@ -296,7 +284,7 @@ impl BudgetEnforcer {
             Err(denied) => return denied.into_decision(),
         };
         let lines = Lines::of(charge);
-        let decided = self.engine.with(&found.path, wall, |locked| {
+        let decided = self.engine.core.with(&found.path, wall, |locked| {
             locked
                 .refusal(&lines, Question::Charge)
                 .unwrap_or_else(|| locked.admission(&lines))
@@ -381,6 +369,7 @@ impl BudgetEnforcer {
         }
         match self
             .engine
+            .core
             .with(&found.path, wall, |locked| locked.refusal(lines, question))?
         {
             Some(refusal) => Err(refusal.into()),
@@ -397,7 +386,7 @@ impl BudgetEnforcer {
         admitted: impl FnOnce(&Locked<'_, '_>, &Lines),
     ) -> Result<Ticket, BudgetDenied> {
         let ttl = options.ttl.unwrap_or(self.engine.config.default_ttl);
-        let (id, at, due) = self.engine.with(path, wall, |locked| {
+        let (id, at, due) = self.engine.core.with(path, wall, |locked| {
             if let Some(refusal) = locked.refusal(lines, Question::Charge) {
                 return Err(BudgetDenied::from(refusal));
             }
@@ -409,6 +398,7 @@ impl BudgetEnforcer {
             };
             let stored = self
                 .engine
+                .core
                 .writer
                 .write(locked.at(), || options.meta(), act);
             stored.map_err(BudgetDenied::unavailable)?;
@@ -416,9 +406,7 @@ impl BudgetEnforcer {
             locked.reserve(id, lines, due, options.note.clone());
             Ok((id, locked.at(), due))
         })??;
-        let engine = Arc::clone(&self.engine);
         Ok(Ticket {
-            engine,
             path: Arc::clone(path),
             id,
             at,

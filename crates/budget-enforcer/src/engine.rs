@@ -9,11 +9,11 @@ use arc_swap::ArcSwap;
 use time::OffsetDateTime;
 
 use crate::amounts::Limits;
-use crate::booking::{Books, Locked};
 use crate::charge::{Charge, Envelope};
 use crate::claims::{Answer, Claims};
 use crate::clock::Clock;
 use crate::config::BudgetEnforcerConfig;
+use crate::core::Core;
 use crate::decision::{BudgetDecision, BudgetDenied, Code};
 use crate::error::{BudgetError, Poisoned};
 use crate::event::{Act, Request};
@@ -21,23 +21,19 @@ use crate::hold::ReservationId;
 use crate::id::{BudgetId, SessionId};
 use crate::journal::{BudgetJournal, StoreError};
 use crate::key::IdempotencyKey;
-use crate::ledger::Ledger;
 use crate::moment::Moment;
 use crate::node::Node;
 use crate::path::{MAX_LINES, Path, Step};
-use crate::reading::Timekeeper;
 use crate::sessions::Sessions;
 use crate::spec::BudgetSpec;
 use crate::tree::Tree;
 use crate::window::Schedule;
-use crate::writer::{Meta, Writer};
+use crate::writer::Meta;
 
 #[derive(Debug)]
 pub(crate) struct Engine {
     pub(crate) config: BudgetEnforcerConfig,
-    pub(crate) time: Timekeeper,
-    pub(crate) books: Books,
-    pub(crate) writer: Writer,
+    pub(crate) core: Arc<Core>,
     pub(crate) claims: Mutex<Claims>,
     sessions: Sessions,
     budgets: ArcSwap<HashMap<BudgetId, Arc<Path>>>,
@@ -58,23 +54,17 @@ impl Engine {
         clock: Box<dyn Clock>,
         journal: Option<Box<dyn BudgetJournal>>,
     ) -> Self {
-        let books = Books {
-            ledger: Ledger::new(if journal.is_some() {
-                usize::MAX
-            } else {
-                config.max_transactions
-            }),
-            late: config.late_settle_window,
+        // A replay needs every row that it comes across: then the ledger is bounded afterwards.
+        let rows = if journal.is_some() {
+            usize::MAX
+        } else {
+            config.max_transactions
         };
-        let claims = Mutex::new(Claims::new(
-            config.idempotency_window,
-            config.max_idempotency_keys,
-        ));
+        let core = Core::new(clock, journal, rows, config.late_settle_window);
+        let claims = Claims::new(config.idempotency_window, config.max_idempotency_keys);
         Self {
-            time: Timekeeper::new(clock),
-            books,
-            writer: Writer::new(journal),
-            claims,
+            core: Arc::new(core),
+            claims: Mutex::new(claims),
             sessions: Sessions::default(),
             budgets: ArcSwap::default(),
             registry: RwLock::default(),
@@ -85,19 +75,9 @@ impl Engine {
     /// The safe reading of `wall`, or of the clock.
     pub(crate) fn reading(&self, wall: Option<OffsetDateTime>) -> Moment {
         wall.map_or_else(
-            || self.time.now(),
-            |wall| self.time.safe(Moment::from(wall)),
+            || self.core.time.now(),
+            |wall| self.core.time.safe(Moment::from(wall)),
         )
-    }
-
-    /// Runs `f` on the locked trees of `path`.
-    pub(crate) fn with<R>(
-        &self,
-        path: &Arc<Path>,
-        wall: Moment,
-        f: impl FnOnce(&mut Locked<'_, '_>) -> R,
-    ) -> Result<R, Poisoned> {
-        path.lock(|trees| f(&mut Locked::new(path, trees, &self.books, wall)))
     }
 
     pub(crate) fn session(&self, id: &SessionId) -> Option<Arc<Path>> {
@@ -151,7 +131,7 @@ impl Engine {
                         let limits = self.room_for(id)?;
                         // A number that no registered tree has: only the order among the locks matters.
                         let number = u64::MAX.saturating_sub(number_of(&fresh));
-                        let path = session_path(id, limits, number, wall);
+                        let path = self.session_path(id, limits, number, wall);
                         fresh.push((id.clone(), Arc::clone(&path)));
                         path
                     }
@@ -203,7 +183,8 @@ impl Engine {
             limits,
             tree,
         };
-        self.writer
+        self.core
+            .writer
             .write(wall, Meta::default, act)
             .map_err(BudgetDenied::unavailable)?;
         Ok(self.add_session(&mut registry, id, limits, wall))
@@ -227,7 +208,13 @@ impl Engine {
         id: &SessionId,
         wall: Moment,
     ) -> Result<Arc<Path>, BudgetDenied> {
-        Ok(session_path(id, self.room_for(id)?, u64::MAX, wall))
+        Ok(self.session_path(id, self.room_for(id)?, u64::MAX, wall))
+    }
+
+    fn session_path(&self, id: &SessionId, limits: Limits, number: u64, at: Moment) -> Arc<Path> {
+        let node = Node::new(id.into(), limits, Schedule::lifetime(), at, 0);
+        let tree = Arc::new(Tree::new(number, Arc::clone(&self.core), node, at));
+        Arc::new(Path::single(tree, 0, id.into(), &[]))
     }
 
     fn add_session(
@@ -237,7 +224,7 @@ impl Engine {
         limits: Limits,
         at: Moment,
     ) -> Arc<Path> {
-        let path = session_path(id, limits, number_of(registry), at);
+        let path = self.session_path(id, limits, number_of(registry), at);
         registry.extend(path.home().cloned());
         self.sessions.insert(id.clone(), Arc::clone(&path));
         path
@@ -277,7 +264,12 @@ impl Engine {
             None => {
                 let number = number_of(&registry);
                 let allowed = allow(wall, number)?;
-                let tree = Arc::new(Tree::new(number, self.node(spec, wall, 0), wall));
+                let tree = Arc::new(Tree::new(
+                    number,
+                    Arc::clone(&self.core),
+                    self.node(spec, wall, 0),
+                    wall,
+                ));
                 registry.push(Arc::clone(&tree));
                 (Path::single(tree, 0, (&spec.id).into(), &[]), allowed)
             }
@@ -368,7 +360,7 @@ impl Engine {
                     request: request.clone(),
                     decision: decision.clone(),
                 };
-                self.writer.write(wall, meta, act)?;
+                self.core.writer.write(wall, meta, act)?;
                 Done::stored(Answer::Refused(decision))
             }
             done => done?,
@@ -404,11 +396,13 @@ impl Done {
 
 impl Drop for Engine {
     fn drop(&mut self) {
-        // A hold's path refers to its tree, and the tree to the hold: open ones would keep each other alive.
+        // Rows and holds refer to trees, and trees to both: they would keep each other alive. What a guard still holds on
+        // to stays, for it can be settled without the engine.
+        self.core.books.ledger.close();
         if let Ok(registry) = self.registry.get_mut() {
             for tree in registry {
                 if let Ok(mut tree) = tree.lock() {
-                    tree.clear();
+                    tree.clear_detached();
                 }
             }
         }
@@ -418,14 +412,4 @@ impl Drop for Engine {
 /// The number that the next of them gets.
 fn number_of<T>(all: &[T]) -> u64 {
     u64::try_from(all.len()).unwrap_or(u64::MAX)
-}
-
-fn session_path(id: &SessionId, limits: Limits, number: u64, at: Moment) -> Arc<Path> {
-    let node = Node::new(id.into(), limits, Schedule::lifetime(), at, 0);
-    Arc::new(Path::single(
-        Arc::new(Tree::new(number, node, at)),
-        0,
-        id.into(),
-        &[],
-    ))
 }

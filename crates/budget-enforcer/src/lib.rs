@@ -34,6 +34,7 @@ mod node;
 // what holds it together
 mod booking;
 mod claims;
+mod core;
 mod engine;
 mod hold;
 mod holding;

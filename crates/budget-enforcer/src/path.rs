@@ -5,6 +5,7 @@ use std::sync::{Arc, MutexGuard};
 
 use crate::amounts::Amounts;
 use crate::charge::{Charge, Envelope};
+use crate::core::Core;
 use crate::error::Poisoned;
 use crate::tree::{Tree, TreeState};
 
@@ -209,6 +210,11 @@ impl Path {
     /// What the path touches in the tree of that number.
     pub(crate) fn group(&self, tree: u64) -> Option<&Group> {
         self.groups.iter().find(|group| group.tree.number == tree)
+    }
+
+    /// What its trees have in common.
+    pub(crate) fn core(&self) -> Option<&Core> {
+        self.home().map(|tree| &*tree.core)
     }
 
     /// The tree that numbers this path's reservations and transactions.

@@ -23,13 +23,14 @@ pub(crate) fn refund(
 ) -> Result<Transaction, BudgetError> {
     let find = || {
         engine
+            .core
             .books
             .ledger
             .find(transaction)
             .ok_or(BudgetError::UnknownTransaction { id: transaction })
     };
     let path = find()?.path;
-    engine.with(&path, wall, |locked| {
+    engine.core.with(&path, wall, |locked| {
         // Again, for only now nobody else can refund it.
         let row = find()?;
         let (lines, refunded) = judge(&row, amounts)?;

@@ -20,7 +20,7 @@ use crate::tree::TreeState;
 /// Replays the engine's journal, if it has one, into the engine, which is new. The ledger keeps every row meanwhile, so that
 /// a refund finds what it refunds.
 pub(crate) fn replay(engine: &Engine) -> Result<(), BudgetError> {
-    let Some(journal) = engine.writer.journal() else {
+    let Some(journal) = engine.core.writer.journal() else {
         return Ok(());
     };
     let mut last = Revision::ZERO;
@@ -49,8 +49,12 @@ pub(crate) fn replay(engine: &Engine) -> Result<(), BudgetError> {
         return Err(error);
     }
     read?;
-    engine.writer.set_revision(last)?;
-    engine.books.ledger.bound(engine.config.max_transactions);
+    engine.core.writer.set_revision(last)?;
+    engine
+        .core
+        .books
+        .ledger
+        .bound(engine.config.max_transactions);
     each_tree(engine, TreeState::detach_all)
 }
 
@@ -129,7 +133,7 @@ fn answer(
         } => {
             let lines = Lines::of(&charge);
             let (path, due) = (find(engine, &charge, at)?, Moment::from(expires_at));
-            engine.with(&path, at, |locked| {
+            engine.core.with(&path, at, |locked| {
                 locked.reserve(reservation, &lines, due, note);
             })?;
             (
@@ -144,13 +148,17 @@ fn answer(
         }
         Act::Recorded { charge } => {
             let path = find(engine, &charge, at)?;
-            let row = engine.with(&path, at, |locked| locked.spend(&Lines::of(&charge), note))?;
+            let row = engine
+                .core
+                .with(&path, at, |locked| locked.spend(&Lines::of(&charge), note))?;
             (Request::Record { charge }, Answer::Booked(row))
         }
         Act::Spent { session, tokens } => {
             let lines = Lines::One(Amounts::NONE.tokens(tokens).calls(1));
             let path = find(engine, &Charge::session(&session), at)?;
-            let row = engine.with(&path, at, |locked| locked.spend(&lines, note))?;
+            let row = engine
+                .core
+                .with(&path, at, |locked| locked.spend(&lines, note))?;
             (
                 Request::RecordSpending { session, tokens },
                 Answer::Booked(row),
@@ -204,7 +212,7 @@ fn on_envelope(
     let path = engine
         .envelope(envelope)
         .ok_or_else(|| BudgetError::Unknown(envelope.clone()))?;
-    Ok(engine.with(&path, at, f)?)
+    Ok(engine.core.with(&path, at, f)?)
 }
 
 fn set_state(
@@ -223,7 +231,7 @@ fn on_hold(
     f: impl FnOnce(&mut Locked<'_, '_>),
 ) -> Result<(), BudgetError> {
     let path = engine.reservation(id)?;
-    Ok(engine.with(&path, at, f)?)
+    Ok(engine.core.with(&path, at, f)?)
 }
 
 fn misfit(revision: Revision, why: impl std::fmt::Display) -> BudgetError {

@@ -81,13 +81,14 @@ impl BudgetEnforcer {
         let run = || {
             let path = self.engine.open_session(session, wall)?;
             let lines = Lines::One(Amounts::NONE.tokens(tokens).calls(1));
-            let done = self.engine.with(&path, wall, |locked| {
+            let done = self.engine.core.with(&path, wall, |locked| {
                 let act = || Act::Spent {
                     session: session.clone(),
                     tokens,
                 };
                 let stored = self
                     .engine
+                    .core
                     .writer
                     .write(locked.at(), || options.meta(), act);
                 Done {
@@ -135,7 +136,7 @@ impl BudgetEnforcer {
                 transaction,
                 amounts,
             };
-            let allow = |at| self.engine.writer.write(at, || options.meta(), act);
+            let allow = |at| self.engine.core.writer.write(at, || options.meta(), act);
             let row = refund::refund(
                 &self.engine,
                 transaction,
@@ -157,7 +158,7 @@ impl BudgetEnforcer {
     ) -> Result<Done, BudgetError> {
         let lines = Lines::of(charge);
         let path = self.open_if_it_fits(charge, &lines, wall, Question::OverdraftPasses)?;
-        self.engine.with(&path, wall, |locked| {
+        self.engine.core.with(&path, wall, |locked| {
             if let Some(refusal) = locked.refusal(&lines, Question::OverdraftPasses) {
                 return Err(BudgetDenied::from(refusal).into());
             }
@@ -165,6 +166,7 @@ impl BudgetEnforcer {
                 charge: charge.clone(),
             };
             self.engine
+                .core
                 .writer
                 .write(locked.at(), || options.meta(), act)?;
             Ok(Done::stored(Answer::Booked(

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::amounts::Amounts;
+use crate::core::Core;
 use crate::decision::BudgetDenied;
-use crate::engine::Engine;
 use crate::error::BudgetError;
 use crate::event::Act;
 use crate::hold::{ReservationId, Stage};
@@ -17,7 +17,6 @@ use crate::transaction::Settlement;
 use crate::writer::Meta;
 
 pub(crate) struct Ticket {
-    pub(crate) engine: Arc<Engine>,
     pub(crate) path: Arc<Path>,
     pub(crate) id: ReservationId,
     /// When it was taken.
@@ -28,16 +27,14 @@ pub(crate) struct Ticket {
 impl Ticket {
     /// Returns what is held, of several envelopes the least.
     pub(crate) fn start(&self) -> Result<Amounts, BudgetError> {
-        let id = self.id;
-        let engine = &*self.engine;
-        engine.with(&self.path, engine.time.now(), |locked| {
+        let (id, core) = (self.id, self.core()?);
+        core.with(&self.path, core.time.now(), |locked| {
             match locked.stage(id) {
                 Some(Stage::Held) => {}
                 Some(Stage::Lapsed { .. }) => return Err(BudgetError::Expired { id }),
                 Some(Stage::Started) | None => return Err(BudgetError::UnknownReservation { id }),
             }
-            engine
-                .writer
+            core.writer
                 .write(locked.at(), Meta::default, || Act::Started {
                     reservation: id,
                 })?;
@@ -47,9 +44,8 @@ impl Ticket {
 
     pub(crate) fn renew(&mut self, ttl: Duration) -> Result<(), BudgetError> {
         check_ttl(ttl)?;
-        let id = self.id;
-        let engine = &*self.engine;
-        self.due = engine.with(&self.path, engine.time.now(), |locked| {
+        let (id, core) = (self.id, self.core()?);
+        self.due = core.with(&self.path, core.time.now(), |locked| {
             match locked.stage(id) {
                 Some(Stage::Held | Stage::Started) => {}
                 Some(Stage::Lapsed { .. }) => return Err(BudgetError::Expired { id }),
@@ -60,7 +56,7 @@ impl Ticket {
                 reservation: id,
                 expires_at: due.to_time(),
             };
-            engine.writer.write(locked.at(), Meta::default, act)?;
+            core.writer.write(locked.at(), Meta::default, act)?;
             locked.renew(id, due);
             Ok(due)
         })??;
@@ -69,9 +65,8 @@ impl Ticket {
 
     /// Returns what is held then, of several envelopes the least.
     pub(crate) fn draw(&self, more: Amounts) -> Result<Amounts, BudgetError> {
-        let id = self.id;
-        let engine = &*self.engine;
-        engine.with(&self.path, engine.time.now(), |locked| {
+        let (id, core) = (self.id, self.core()?);
+        core.with(&self.path, core.time.now(), |locked| {
             match locked.stage(id) {
                 Some(Stage::Held | Stage::Started) => {}
                 Some(Stage::Lapsed { .. }) => return Err(BudgetError::Expired { id }),
@@ -84,7 +79,7 @@ impl Ticket {
                 reservation: id,
                 more,
             };
-            engine.writer.write(locked.at(), Meta::default, act)?;
+            core.writer.write(locked.at(), Meta::default, act)?;
             Ok(locked.draw(id, &more))
         })?
     }
@@ -94,25 +89,31 @@ impl Ticket {
         actual: Amounts,
         at_least_hold: bool,
     ) -> Result<Settlement, BudgetError> {
-        settle(&self.engine, &self.path, self.id, actual, at_least_hold)
+        settle(&self.path, self.id, actual, at_least_hold)
     }
 
     /// Gives back a hold whose call has not left.
     pub(crate) fn release(&self) -> Result<(), BudgetError> {
-        release(&self.engine, &self.path, self.id, false)
+        release(&self.path, self.id, false)
     }
 
     /// Gives back a hold whose call has left as far as the engine knows, but was never sent.
     pub(crate) fn cancel(&self) -> Result<(), BudgetError> {
-        release(&self.engine, &self.path, self.id, true)
+        release(&self.path, self.id, true)
     }
 
     /// The guard lets go of the hold, which goes on until it is due.
     pub(crate) fn abandon(&self, started: bool) {
-        // Behind a poisoned lock there is nothing left to tidy up.
-        let _poisoned = self.engine.with(&self.path, Moment::DAWN, |locked| {
-            locked.abandon(self.id, started);
-        });
+        if let Ok(core) = self.core() {
+            // Behind a poisoned lock there is nothing left to tidy up.
+            let _poisoned = core.with(&self.path, Moment::DAWN, |locked| {
+                locked.abandon(self.id, started);
+            });
+        }
+    }
+
+    fn core(&self) -> Result<&Core, BudgetError> {
+        core(&self.path, self.id)
     }
 }
 
@@ -127,13 +128,13 @@ impl fmt::Debug for Ticket {
 }
 
 pub(crate) fn settle(
-    engine: &Engine,
     path: &Arc<Path>,
     id: ReservationId,
     actual: Amounts,
     at_least_hold: bool,
 ) -> Result<Settlement, BudgetError> {
-    engine.with(path, engine.time.now(), |locked| {
+    let core = core(path, id)?;
+    core.with(path, core.time.now(), |locked| {
         let unknown = || BudgetError::UnknownReservation { id };
         locked.stage(id).ok_or_else(unknown)?;
         // What was spent is spent: it is booked even if it cannot be stored.
@@ -142,7 +143,7 @@ pub(crate) fn settle(
             actual,
             at_least_hold,
         };
-        let stored = engine.writer.write(locked.at(), Meta::default, act);
+        let stored = core.writer.write(locked.at(), Meta::default, act);
         let settlement = locked
             .settle(id, &actual, at_least_hold)
             .ok_or_else(unknown)?;
@@ -152,12 +153,12 @@ pub(crate) fn settle(
 }
 
 pub(crate) fn release(
-    engine: &Engine,
     path: &Arc<Path>,
     id: ReservationId,
     may_have_started: bool,
 ) -> Result<(), BudgetError> {
-    engine.with(path, engine.time.now(), |locked| {
+    let core = core(path, id)?;
+    core.with(path, core.time.now(), |locked| {
         let is_too_late = match locked.stage(id) {
             Some(Stage::Held) => false,
             Some(Stage::Lapsed { started: false }) => true,
@@ -167,7 +168,7 @@ pub(crate) fn release(
             }
         };
         let act = || Act::Released { reservation: id };
-        engine.writer.write(locked.at(), Meta::default, act)?;
+        core.writer.write(locked.at(), Meta::default, act)?;
         // Also where it is too late: then nobody will ask for it any more, whatever the clock does.
         locked.release(id);
         if is_too_late {
@@ -176,4 +177,9 @@ pub(crate) fn release(
             Ok(())
         }
     })?
+}
+
+/// A path has at least one tree.
+fn core(path: &Path, id: ReservationId) -> Result<&Core, BudgetError> {
+    path.core().ok_or(BudgetError::UnknownReservation { id })
 }

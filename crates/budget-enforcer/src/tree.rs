@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use crate::amounts::Dimension;
+use crate::core::Core;
 use crate::error::Poisoned;
 use crate::hold::{Hold, IdHash, ReservationId, Stage, TransactionId};
 use crate::moment::Moment;
@@ -21,6 +22,7 @@ use crate::row::After;
 pub(crate) struct Tree {
     /// Unique, and the order of locking.
     pub(crate) number: u64,
+    pub(crate) core: Arc<Core>,
     state: Mutex<TreeState>,
 }
 
@@ -50,7 +52,7 @@ pub(crate) struct Lapse {
 }
 
 impl Tree {
-    pub(crate) fn new(number: u64, root: Node, at: Moment) -> Self {
+    pub(crate) fn new(number: u64, core: Arc<Core>, root: Node, at: Moment) -> Self {
         let state = TreeState {
             number,
             mark: at,
@@ -63,6 +65,7 @@ impl Tree {
         };
         Self {
             number,
+            core,
             state: Mutex::new(state),
         }
     }
@@ -333,9 +336,9 @@ impl TreeState {
         self.note_dues();
     }
 
-    /// Lets go of what refers back to the tree.
-    pub(crate) fn clear(&mut self) {
-        self.holds.clear();
+    /// Forgets the holds that no guard holds on to.
+    pub(crate) fn clear_detached(&mut self) {
+        self.holds.retain(|_, hold| hold.is_attached);
     }
 }
 
@@ -344,12 +347,14 @@ mod tests {
     use super::*;
     use crate::amounts::{Amounts, Limits};
     use crate::charge::Envelope;
+    use crate::clock::SystemClock;
     use crate::id::BudgetId;
     use crate::window::Schedule;
 
     #[test]
     fn notes_of_holds_that_are_gone_stay_few() {
         let at = Moment::from_micros(0);
+        let core = Arc::new(Core::new(Box::new(SystemClock), None, 0, Duration::ZERO));
         let envelope = Envelope::from(&"a".parse::<BudgetId>().unwrap());
         let node = Node::new(
             envelope.clone(),
@@ -358,7 +363,7 @@ mod tests {
             at,
             0,
         );
-        let tree = Arc::new(Tree::new(0, node, at));
+        let tree = Arc::new(Tree::new(0, core, node, at));
         let path = Arc::new(Path::single(Arc::clone(&tree), 0, envelope, &[]));
         let mut state = tree.lock().unwrap();
         for _ in 0..10_000 {

@@ -665,3 +665,54 @@ fn the_ledger_is_bounded_after_a_restart_too() {
         2
     );
 }
+
+#[test]
+fn a_guard_that_outlives_the_handles_is_still_settled_and_stored() {
+    let (journal, clock) = (MemoryJournal::new(), ManualClock::new(START));
+    let (enforcer, admin) = open(&journal, &clock);
+    admin.create_budget(calls("a", 10)).unwrap();
+    let running = enforcer
+        .reserve(&charge(&budget("a"), 4))
+        .unwrap()
+        .start(Floor::Hold)
+        .unwrap();
+    drop((enforcer, admin));
+    running.settle(used(3)).unwrap();
+    let (again, _) = open(&journal, &clock);
+    let usage = *again
+        .utilization(&budget("a"))
+        .unwrap()
+        .usage(Dimension::Calls);
+    assert_eq!((usage.spent.units(), usage.reserved.units()), (3, 0));
+}
+
+#[test]
+fn an_enforcer_that_is_dropped_leaves_nothing_in_memory() {
+    let kept = Arc::new(());
+    let witness = Arc::clone(&kept);
+    let clock = move || {
+        assert!(Arc::strong_count(&witness) > 0);
+        START
+    };
+    let (enforcer, admin) = BudgetEnforcer::builder()
+        .config(config())
+        .clock(clock)
+        .build()
+        .unwrap();
+    admin.create_budget(calls("a", 10)).unwrap();
+    let asked = charge(&budget("a"), 1).and(Charge::session(&session("s")).calls(1));
+    let _ = enforcer.reserve(&asked).unwrap().detach();
+    let running = enforcer
+        .reserve(&asked)
+        .unwrap()
+        .start(Floor::Hold)
+        .unwrap();
+    enforcer.record(&asked).unwrap();
+    drop((enforcer, admin));
+    running.settle(used(1)).unwrap();
+    assert_eq!(
+        Arc::strong_count(&kept),
+        1,
+        "the clock is gone, and what had it"
+    );
+}
