@@ -1,21 +1,27 @@
 //! The gate: two pumps around one state machine, over any pair of byte streams.
 
+mod outbox;
 mod pending;
 mod writer;
 
+use std::future::{Future, poll_fn};
 use std::io;
-use std::pin::pin;
+use std::pin::{Pin, pin};
+use std::task::Poll;
 use std::time::Duration;
 
 use thiserror::Error;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::time::timeout;
+use tokio::sync::Notify;
+use tokio::task::yield_now;
+use tokio::time::sleep;
 
+use self::outbox::Outbox;
 use self::pending::{Calls, Endings, Judgement};
 use self::writer::Writer;
 use crate::judge::Judge;
 use crate::session::{Delivery, FromClient, Judged, Session};
-use crate::wire::{Line, LineReader, RequestId};
+use crate::wire::{Line, LineReader};
 
 /// A gate between MCP clients and servers that lets through what its [`Judge`] permits.
 ///
@@ -110,8 +116,8 @@ impl<J: Judge> Gate<J> {
 
     /// Carries one session, until either side closes its stream.
     ///
-    /// When the client closes, the server's stream is closed after what was still to be forwarded, and answers pass for
-    /// [`Limits::grace`]. When the server closes, requests in flight are answered with an error. Either way calls that
+    /// When the client closes, the server's stream is closed after what was still to be forwarded, and answers pass;
+    /// both for no longer than [`Limits::grace`] in all. When the server closes, requests in flight are answered with an error. Either way calls that
     /// were not answered settle their hold. A dropped future does the same at once.
     ///
     /// # Errors
@@ -151,29 +157,17 @@ impl<J: Judge> Gate<J> {
             session: Session::new(&self.judge, self.limits.max_line, self.limits.max_in_flight),
             to_client: Writer::new(client_out),
             to_server: Writer::new(server_out),
+            outbox: Outbox::default(),
+            client_gone: Notify::new(),
+            patience: self.limits.grace,
         };
-        let mut client = pin!(pumps.pump_client(LineReader::new(client_in, self.limits.max_line)));
-        let mut server = pin!(pumps.pump_server(LineReader::new(server_in, self.limits.max_line)));
-        let ended = tokio::select! {
+        let client = pin!(pumps.pump_client(LineReader::new(client_in, self.limits.max_line)));
+        let server = pin!(pumps.pump_server(LineReader::new(server_in, self.limits.max_line)));
+        tokio::select! {
             biased;
-            ended = &mut server => ended?,
-            ended = &mut client => {
-                ended?;
-                return match timeout(self.limits.grace, server).await {
-                    Ok(ended) => ended.map(|_| End::ClientFirst),
-                    Err(_) => Ok(End::ServerOverdue),
-                };
-            }
-        };
-        if ended == Ended::Client {
-            return Ok(End::ClientFirst);
+            () = pumps.overdue(self.limits.grace) => Ok(End::ServerOverdue),
+            end = pumps.both(client, server) => end,
         }
-        for line in pumps.session.server_gone()? {
-            if !pumps.to_client(&line).await? {
-                break;
-            }
-        }
-        Ok(End::ServerFirst)
     }
 }
 
@@ -192,40 +186,134 @@ struct Pumps<'g, CW, SW> {
     session: Session<'g>,
     to_client: Writer<CW>,
     to_server: Writer<SW>,
+    outbox: Outbox,
+    /// Told at the end of the client's input, whatever is still to be forwarded.
+    client_gone: Notify,
+    /// How long a server may take nothing while the client waits for room.
+    patience: Duration,
 }
 
 impl<'g, CW: AsyncWrite + Unpin, SW: AsyncWrite + Unpin> Pumps<'g, CW, SW> {
+    /// Ends when the client has been gone for as long as `grace`.
+    async fn overdue(&self, grace: Duration) {
+        self.client_gone.notified().await;
+        sleep(grace).await;
+    }
+
+    /// Runs both pumps until the session is over.
+    ///
+    /// The client is asked first, for a server that floods would leave it no turn; where both end at once, the server
+    /// has ended.
+    async fn both(
+        &self,
+        mut client: Pin<&mut (impl Future<Output = Result<(), GateError>> + Send)>,
+        mut server: Pin<&mut (impl Future<Output = Result<Ended, GateError>> + Send)>,
+    ) -> Result<End, GateError> {
+        let ended = poll_fn(|cx| {
+            let client = client.as_mut().poll(cx);
+            match server.as_mut().poll(cx) {
+                Poll::Ready(ended) => Poll::Ready(ended.map(Some)),
+                Poll::Pending => client.map_ok(|()| None),
+            }
+        })
+        .await?;
+        match ended {
+            Some(Ended::Server) => {}
+            Some(_) => return Ok(End::ClientFirst),
+            None => return server.await.map(|_| End::ClientFirst),
+        }
+        for line in self.session.server_gone()? {
+            if !self.to_client(&line).await? {
+                break;
+            }
+        }
+        Ok(End::ServerFirst)
+    }
+
     /// Pumps until the client has closed, in either direction, and all that it sent is forwarded.
     async fn pump_client<R: AsyncRead + Unpin>(
         &self,
+        lines: LineReader<R>,
+    ) -> Result<(), GateError> {
+        let mut feeding = pin!(self.feed_server());
+        tokio::select! {
+            biased;
+            read = self.read_client(lines) => {
+                read?;
+                self.client_gone.notify_one();
+                self.outbox.close()?;
+                feeding.await
+            }
+            fed = &mut feeding => {
+                self.client_gone.notify_one();
+                fed
+            }
+        }
+    }
+
+    /// Reads until the client has closed, in either direction, and every call is judged.
+    async fn read_client<R: AsyncRead + Unpin>(
+        &self,
         mut lines: LineReader<R>,
-    ) -> Result<Ended, GateError> {
+    ) -> Result<(), GateError> {
         let mut calls = Calls::default();
         let mut open = true;
         while open || !calls.is_empty() {
             let heard = tokio::select! {
                 biased;
                 call = calls.next() => self.carry_out(call).await?,
-                line = lines.next(), if open && !calls.is_full() => {
-                    match line.map_err(GateError::Client)? {
-                        Line::Whole => self.client_line(&mut lines, &mut calls).await?,
-                        Line::TooLong => {
-                            let reply = self.session.overlong_client_line(lines.line());
-                            self.to_client(&reply).await?
-                        }
-                        Line::End => {
-                            open = false;
-                            true
-                        }
+                line = self.next_line(&mut lines), if open && !calls.is_full() => match line? {
+                    Line::Whole => self.client_line(&mut lines, &mut calls).await?,
+                    Line::TooLong => {
+                        let reply = self.session.overlong_client_line(lines.line());
+                        self.to_client(&reply).await?
                     }
-                }
+                    Line::End => {
+                        open = false;
+                        self.client_gone.notify_one();
+                        true
+                    }
+                },
             };
             if !heard {
                 break;
             }
         }
+        Ok(())
+    }
+
+    /// Reads a line once there is room for it, or once a server that takes nothing leaves no hope of room. Cancel safe.
+    async fn next_line<R: AsyncRead + Unpin>(
+        &self,
+        lines: &mut LineReader<R>,
+    ) -> Result<Line, GateError> {
+        let progress = || self.to_server.progress();
+        self.outbox.room(self.patience, progress).await?;
+        lines.next().await.map_err(GateError::Client)
+    }
+
+    /// Writes what waits for the server, until no more will come or the client does not listen any more.
+    ///
+    /// A server that takes no more input may still have answers to give: only what it did not take is answered for it.
+    async fn feed_server(&self) -> Result<(), GateError> {
+        while let Some(outgoing) = self.outbox.next().await? {
+            let sent = self.to_server.send(&outgoing.line).await;
+            self.outbox.done(&outgoing)?;
+            if sent.is_err() {
+                // What a server has said before it went is heard first: one turn to learn of it, one to read it.
+                yield_now().await;
+                yield_now().await;
+            }
+            if sent.is_err()
+                && let Some(id) = &outgoing.id
+                && let Some(reply) = self.session.undelivered(id)?
+                && !self.to_client(&reply).await?
+            {
+                break;
+            }
+        }
         self.to_server.close().await;
-        Ok(Ended::Client)
+        Ok(())
     }
 
     /// Handles one line. `false`: the client does not listen any more.
@@ -234,10 +322,19 @@ impl<'g, CW: AsyncWrite + Unpin, SW: AsyncWrite + Unpin> Pumps<'g, CW, SW> {
         lines: &mut LineReader<R>,
         calls: &mut Calls<'g>,
     ) -> Result<bool, GateError> {
+        if self.outbox.is_stalled()? {
+            return match self.session.unforwardable(lines.line()) {
+                None => Ok(true),
+                Some(reply) => self.to_client(&reply).await,
+            };
+        }
         match self.session.client_line(lines.line())? {
             FromClient::Nothing => Ok(true),
             FromClient::Reply(reply) => self.to_client(&reply).await,
-            FromClient::Forward(id) => self.to_server(lines.line(), id.as_ref()).await,
+            FromClient::Forward(id) => {
+                self.outbox.push(lines.take_line(), id)?;
+                Ok(true)
+            }
             FromClient::Judge(id, call) => {
                 let name = call.name.clone();
                 calls.push(id, name, lines.take_line(), self.judge.call(call));
@@ -249,7 +346,10 @@ impl<'g, CW: AsyncWrite + Unpin, SW: AsyncWrite + Unpin> Pumps<'g, CW, SW> {
     /// Acts on what the judge has said to a call. `false`: the client does not listen any more.
     async fn carry_out(&self, call: Judgement) -> Result<bool, GateError> {
         match self.session.judged(&call.id, &call.name, call.verdict)? {
-            Judged::Forward => self.to_server(&call.line, Some(&call.id)).await,
+            Judged::Forward => {
+                self.outbox.push(call.line, Some(call.id))?;
+                Ok(true)
+            }
             Judged::Reply(reply) => self.to_client(&reply).await,
             Judged::Withdrawn(ticket) => {
                 if let Some(ticket) = ticket {
@@ -285,7 +385,12 @@ impl<'g, CW: AsyncWrite + Unpin, SW: AsyncWrite + Unpin> Pumps<'g, CW, SW> {
                 Delivery::Nothing => true,
                 Delivery::Forward => self.to_client(lines.line()).await?,
                 Delivery::Instead(line) => self.to_client(&line).await?,
-                Delivery::Reply(line) => self.to_server(&line, None).await?,
+                Delivery::Reply(line) => {
+                    if !self.outbox.push_reply(line)? {
+                        self.session.reply_lost();
+                    }
+                    true
+                }
             };
             if !heard {
                 endings.finish().await;
@@ -302,20 +407,6 @@ impl<'g, CW: AsyncWrite + Unpin, SW: AsyncWrite + Unpin> Pumps<'g, CW, SW> {
             Ok(()) => Ok(true),
             Err(error) if is_closed(&error) => Ok(false),
             Err(error) => Err(GateError::Client(error)),
-        }
-    }
-
-    /// A server that takes no more input may still have answers to give: only the request `id` is answered for it.
-    async fn to_server(&self, line: &[u8], id: Option<&RequestId>) -> Result<bool, GateError> {
-        if self.to_server.send(line).await.is_ok() {
-            return Ok(true);
-        }
-        match id {
-            None => Ok(true),
-            Some(id) => match self.session.undelivered(id)? {
-                None => Ok(true),
-                Some(reply) => self.to_client(&reply).await,
-            },
         }
     }
 }

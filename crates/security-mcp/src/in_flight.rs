@@ -1,12 +1,13 @@
 //! Requests of the client that wait for an answer, and what their answer will mean.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet};
 
 use crate::judge::Ticket;
 use crate::wire::RequestId;
 
-/// How many cancelled requests are remembered. A server is not meant to answer them, so they would stay for ever.
-const CANCELLED_KEPT: usize = 256;
+/// How many cancelled requests may wait for an answer in one session. A server is not meant to answer them but may, so
+/// their ids stay taken: an id that was free again could be answered with what an earlier request asked for.
+const MAX_CANCELLED: usize = 65_536;
 
 /// What a request waits for.
 pub(crate) enum Waiting {
@@ -32,13 +33,16 @@ pub(crate) enum Entry {
     Taken,
     /// Too many requests wait.
     Full,
+    /// Too many requests were cancelled and never answered.
+    Spent,
 }
 
 /// The requests in flight, by id.
 pub(crate) struct InFlight {
     waiting: HashMap<RequestId, Waiting>,
-    /// Cancelled requests, oldest first, and how many more may wait beside them.
-    cancelled: VecDeque<RequestId>,
+    /// Those of them that are cancelled.
+    cancelled: HashSet<RequestId>,
+    /// How many may wait beside the cancelled ones.
     limit: usize,
 }
 
@@ -46,7 +50,7 @@ impl InFlight {
     pub(crate) fn new(limit: usize) -> Self {
         Self {
             waiting: HashMap::new(),
-            cancelled: VecDeque::new(),
+            cancelled: HashSet::new(),
             limit,
         }
     }
@@ -59,6 +63,9 @@ impl InFlight {
         if self.waiting.len().saturating_sub(self.cancelled.len()) >= self.limit {
             return Entry::Full;
         }
+        if self.cancelled.len() >= MAX_CANCELLED {
+            return Entry::Spent;
+        }
         self.waiting.insert(id.clone(), waiting);
         Entry::Accepted
     }
@@ -68,7 +75,7 @@ impl InFlight {
         match self.waiting.get(id) {
             None | Some(Waiting::Judging | Waiting::Withdrawn) => None,
             Some(_) => {
-                self.cancelled.retain(|cancelled| cancelled != id);
+                self.cancelled.remove(id);
                 self.waiting.remove(id)
             }
         }
@@ -99,20 +106,13 @@ impl InFlight {
             },
             Waiting::Listing | Waiting::Other => None,
         };
-        if !self.cancelled.contains(id) {
-            self.cancelled.push_back(id.clone());
-        }
-        if self.cancelled.len() > CANCELLED_KEPT
-            && let Some(oldest) = self.cancelled.pop_front()
-        {
-            self.waiting.remove(&oldest);
-        }
+        self.cancelled.insert(id.clone());
         ticket
     }
 
     /// Takes out all that the client still waits for; what it has cancelled is forgotten.
     pub(crate) fn drain(&mut self) -> Vec<(RequestId, Waiting)> {
-        let cancelled: Vec<RequestId> = self.cancelled.drain(..).collect();
+        let cancelled = std::mem::take(&mut self.cancelled);
         let mut left: Vec<_> = self.waiting.drain().collect();
         left.retain(|(id, waiting)| {
             !matches!(waiting, Waiting::Withdrawn) && !cancelled.contains(id)
@@ -161,22 +161,34 @@ mod tests {
     }
 
     #[test]
-    fn cancelled_requests_neither_pile_up_nor_fill_the_limit() {
+    fn a_cancelled_id_stays_taken_until_it_is_answered() {
         let mut in_flight = InFlight::new(2);
         for number in 0..1000 {
             assert_eq!(
-                in_flight.enter(&id(number), Waiting::Other),
+                in_flight.enter(&id(number), Waiting::Listing),
                 Entry::Accepted
             );
             in_flight.cancel(&id(number));
             in_flight.cancel(&id(number));
         }
-        assert_eq!(in_flight.waiting.len(), CANCELLED_KEPT);
-        assert_eq!(in_flight.cancelled.len(), CANCELLED_KEPT);
-        assert!(in_flight.answered(&id(999)).is_some());
-        assert!(in_flight.answered(&id(1)).is_none());
-        in_flight.enter(&id(1), Waiting::Other);
-        in_flight.enter(&id(2), Waiting::Other);
-        assert_eq!(in_flight.enter(&id(3), Waiting::Other), Entry::Full);
+        assert_eq!(in_flight.enter(&id(0), Waiting::Other), Entry::Taken);
+        assert!(matches!(in_flight.answered(&id(0)), Some(Waiting::Listing)));
+        assert_eq!(in_flight.enter(&id(0), Waiting::Other), Entry::Accepted);
+        // Those that are cancelled do not fill the limit.
+        in_flight.enter(&id(1001), Waiting::Other);
+        assert_eq!(in_flight.enter(&id(1002), Waiting::Other), Entry::Full);
+    }
+
+    #[test]
+    fn cancelled_requests_are_bounded() {
+        let mut in_flight = InFlight::new(2);
+        let bound = i64::try_from(MAX_CANCELLED).unwrap();
+        for number in 0..bound {
+            in_flight.enter(&id(number), Waiting::Other);
+            in_flight.cancel(&id(number));
+        }
+        assert_eq!(in_flight.enter(&id(bound), Waiting::Other), Entry::Spent);
+        assert!(in_flight.answered(&id(7)).is_some());
+        assert_eq!(in_flight.enter(&id(bound), Waiting::Other), Entry::Accepted);
     }
 }

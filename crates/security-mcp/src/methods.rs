@@ -1,6 +1,6 @@
 //! `[mcp.methods]`: which methods beside `tools/*` may pass, by pattern.
 
-use std::collections::BTreeMap;
+use std::cmp::Ordering;
 
 /// What a pattern of `[mcp.methods]` says about the methods that it matches.
 ///
@@ -22,7 +22,7 @@ pub enum MethodRule<L> {
 /// A table of method patterns. `*` stands for any run of characters.
 ///
 /// Of several patterns that match, the most specific one decides: the one with the most characters that are no `*`,
-/// then the one with the fewest `*`. So the order of a configuration file is without meaning, and `resources/subscribe`
+/// then the one with the fewest `*`; of equally specific ones, the strictest: `Deny`, then the highest level. So the order of a configuration file is without meaning, and `resources/subscribe`
 /// outweighs `resources/*`.
 ///
 /// ```
@@ -40,7 +40,7 @@ pub enum MethodRule<L> {
 /// ```
 #[derive(Debug, Clone)]
 pub struct Methods<L> {
-    /// Most specific first.
+    /// Most specific first; equally specific ones strictest first.
     patterns: Vec<(String, MethodRule<L>)>,
 }
 
@@ -55,21 +55,39 @@ impl<L> Methods<L> {
     }
 }
 
-impl<P: Into<String>, L> FromIterator<(P, MethodRule<L>)> for Methods<L> {
+impl<P: Into<String>, L: Ord> FromIterator<(P, MethodRule<L>)> for Methods<L> {
     fn from_iter<I: IntoIterator<Item = (P, MethodRule<L>)>>(rules: I) -> Self {
-        let unique: BTreeMap<String, MethodRule<L>> = rules
+        let mut patterns: Vec<(String, MethodRule<L>)> = rules
             .into_iter()
             .map(|(pattern, rule)| (pattern.into(), rule))
             .collect();
-        let mut patterns: Vec<_> = unique.into_iter().collect();
-        patterns.sort_by_key(|(pattern, _)| {
-            let stars = pattern.bytes().filter(|byte| *byte == b'*').count();
-            (
-                std::cmp::Reverse(pattern.len().saturating_sub(stars)),
-                stars,
-            )
+        patterns.sort_by(|(one, one_rule), (other, other_rule)| {
+            by_specificity(one, other).then_with(|| by_strictness(one_rule, other_rule))
         });
         Self { patterns }
+    }
+}
+
+/// The more specific one first.
+fn by_specificity(one: &str, other: &str) -> Ordering {
+    let measure = |pattern: &str| {
+        let stars = pattern.bytes().filter(|byte| *byte == b'*').count();
+        (pattern.len().saturating_sub(stars), stars)
+    };
+    let ((one, one_stars), (other, other_stars)) = (measure(one), measure(other));
+    other.cmp(&one).then(one_stars.cmp(&other_stars))
+}
+
+/// The stricter one first.
+fn by_strictness<L: Ord>(one: &MethodRule<L>, other: &MethodRule<L>) -> Ordering {
+    strictness(other).cmp(&strictness(one))
+}
+
+fn strictness<L>(rule: &MethodRule<L>) -> (u8, Option<&L>) {
+    match rule {
+        MethodRule::Deny => (2, None),
+        MethodRule::Level(level) => (1, Some(level)),
+        MethodRule::Pass => (0, None),
     }
 }
 
@@ -132,6 +150,27 @@ mod tests {
             assert_eq!(methods.rule("a/b"), Some(&MethodRule::Pass));
             assert_eq!(methods.rule("a/c"), Some(&MethodRule::Level(1)));
             assert_eq!(methods.rule("z"), Some(&MethodRule::Deny));
+        }
+    }
+
+    #[test]
+    fn of_equally_specific_patterns_the_strictest_decides() {
+        let rules = [
+            ("a*c", MethodRule::Pass),
+            ("*bc", MethodRule::<u8>::Level(1)),
+            ("ab*", MethodRule::Level(2)),
+            ("a*b", MethodRule::Pass),
+            ("*xb", MethodRule::Deny),
+            ("twice", MethodRule::Deny),
+            ("twice", MethodRule::Pass),
+        ];
+        for methods in [
+            rules.into_iter().collect::<Methods<u8>>(),
+            rules.into_iter().rev().collect(),
+        ] {
+            assert_eq!(methods.rule("abc"), Some(&MethodRule::Level(2)));
+            assert_eq!(methods.rule("axb"), Some(&MethodRule::Deny));
+            assert_eq!(methods.rule("twice"), Some(&MethodRule::Deny));
         }
     }
 }

@@ -97,6 +97,21 @@ impl<'g> Session<'g> {
         Ok(self.in_flight()?.answered(id).map(|_| gone(id)))
     }
 
+    /// Refuses a line, unread, that could not be kept until the server takes it. Returns the answer to a request.
+    pub(crate) fn unforwardable(&self, line: &[u8]) -> Option<Vec<u8>> {
+        let text = "the server does not read what it is sent";
+        let peeked = wire::peek(line);
+        let id = peeked.id.filter(|_| peeked.has_method);
+        self.note(Peer::Client, "server_stalled", None, id.as_ref(), text);
+        id.map(|id| wire::error(Some(&id), INTERNAL_ERROR, text))
+    }
+
+    /// Notes that a reply of the gate to the server was given up.
+    pub(crate) fn reply_lost(&self) {
+        let text = "the server does not read the replies to its requests; one is lost";
+        self.note(Peer::Server, "reply_lost", None, None, text);
+    }
+
     fn in_flight(&self) -> Result<MutexGuard<'_, InFlight>, GateError> {
         self.in_flight.lock().map_err(|_| GateError::Poisoned)
     }

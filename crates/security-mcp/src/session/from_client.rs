@@ -107,6 +107,10 @@ impl Session<'_> {
                 "too_many_in_flight",
                 "too many requests are in flight; await some answers first",
             ),
+            Entry::Spent => (
+                "too_many_cancelled",
+                "too many requests were cancelled and never answered; start a new session",
+            ),
         };
         self.note(Peer::Client, event, Some(method), Some(&id), text);
         Ok(FromClient::Reply(wire::error(
@@ -152,9 +156,14 @@ impl Session<'_> {
                     let id = params
                         .value("requestId")
                         .map(|id| RequestId::read(id.get()));
-                    if let Some(Ok(id)) = id {
+                    match id {
                         // A dropped ticket settles its hold: the tool may have run.
-                        drop(self.in_flight()?.cancel(&id));
+                        Some(Ok(id)) => drop(self.in_flight()?.cancel(&id)),
+                        // Some servers take `1.0` for `1`, and would stop what is still charged.
+                        Some(Err(fault)) => {
+                            return Ok(FromClient::Reply(self.faulty(fault, None, Some(method))));
+                        }
+                        None => {}
                     }
                 }
                 Some(Err(fault)) => {

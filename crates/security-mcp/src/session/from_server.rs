@@ -13,6 +13,11 @@ use crate::listing::{self, Filtered};
 use crate::usage::Usage;
 use crate::wire::{self, Fault, Message, Object, Outcome, RequestId};
 
+/// The error that says: let the user open these addresses first.
+const URL_ELICITATION: i32 = -32042;
+/// The method that would ask the same.
+const ELICITATION: &str = "elicitation/create";
+
 /// Why an answer does not reach the client, and what it gets instead.
 struct Withheld {
     code: i32,
@@ -69,9 +74,18 @@ impl Session<'_> {
         id: Option<RequestId>,
         outcome: Outcome<'_>,
     ) -> Result<FromServer, GateError> {
-        // An error about a message that the server could not read: it belongs to no request.
         let Some(id) = id else {
-            return Ok(Delivery::Forward.into());
+            // An error about a message that the server could not read: it belongs to no request.
+            let Outcome::Error(error) = outcome else {
+                return Ok(Delivery::Nothing.into());
+            };
+            return Ok(match self.failure(error) {
+                Ok(_) => Delivery::Forward.into(),
+                Err(Withheld { event, text, .. }) => {
+                    self.note(Peer::Server, event, None, None, &text);
+                    Delivery::Nothing.into()
+                }
+            });
         };
         let waiting = match self.in_flight()?.answered(&id) {
             None => {
@@ -88,9 +102,15 @@ impl Session<'_> {
         };
         let result = match outcome {
             Outcome::Error(error) => {
-                return Ok(FromServer {
-                    delivery: Delivery::Forward,
-                    ending: end(waiting, Some(error_code(error)), Usage::Unreported),
+                return Ok(match self.failure(error) {
+                    Ok(text) => FromServer {
+                        delivery: Delivery::Forward,
+                        ending: end(waiting, Some(text), Usage::Unreported),
+                    },
+                    Err(Withheld { code, event, text }) => {
+                        self.note(Peer::Server, event, None, Some(&id), &text);
+                        withhold(&id, waiting, code, text, Usage::Unreported)
+                    }
                 });
             }
             Outcome::Result(result) => result,
@@ -176,6 +196,45 @@ impl Session<'_> {
             }
             _ => Ok(Delivery::Forward),
         }
+    }
+
+    /// Judges an error, which may ask the client to open an address (MCP 2025-11-25, URL mode elicitation). That needs
+    /// the same permission as a request for it. Returns what the log says: the code, and not the words, which may quote
+    /// the agent's data.
+    fn failure(&self, error: &RawValue) -> Result<String, Withheld> {
+        let refused = |fault: Fault| Withheld {
+            code: INTERNAL_ERROR,
+            event: fault.code(),
+            text: format!("the server's answer was refused: {fault}"),
+        };
+        let error = match Object::read(error.get(), &["code", "data"]) {
+            Ok(error) => error,
+            // Not what the protocol says, but nothing in it has a meaning here.
+            Err(Fault::NotObject) => return Ok("the server answered with an error".to_owned()),
+            Err(fault) => return Err(refused(fault)),
+        };
+        let Some(code) = error.value("code") else {
+            return Ok("the server answered with an error".to_owned());
+        };
+        // Some readers take `-32042.0` or `"-32042"` for the same code.
+        let code: i32 = code.get().parse().map_err(|_| refused(Fault::BadCode))?;
+        if code == URL_ELICITATION {
+            match error
+                .value("data")
+                .map(|data| Object::read(data.get(), &["elicitations"]))
+            {
+                None | Some(Ok(_) | Err(Fault::NotObject)) => {}
+                Some(Err(fault)) => return Err(refused(fault)),
+            }
+            if !self.server_may_ask(ELICITATION) {
+                return Err(Withheld {
+                    code: INTERNAL_ERROR,
+                    event: "input_request_denied",
+                    text: format!("the server asked for `{ELICITATION}`, which is not permitted"),
+                });
+            }
+        }
+        Ok(format!("the server answered with error {code}"))
     }
 
     /// What a call's result reports, where that is of interest.
@@ -288,17 +347,5 @@ fn withhold(id: &RequestId, waiting: Waiting, code: i32, text: String, usage: Us
             _ => Delivery::Instead(wire::error(Some(id), code, &text)),
         },
         ending: end(waiting, Some(text), usage),
-    }
-}
-
-/// What the log says of a JSON-RPC error: its code, and not its words, which may quote the agent's data.
-fn error_code(error: &RawValue) -> String {
-    let code = Object::read(error.get(), &[]).ok();
-    let code = code
-        .and_then(|error| error.value("code"))
-        .map(RawValue::get);
-    match code.map(str::parse::<i64>) {
-        Some(Ok(code)) => format!("the server answered with error {code}"),
-        _ => "the server answered with an error".to_owned(),
     }
 }

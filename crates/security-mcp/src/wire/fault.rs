@@ -34,6 +34,8 @@ pub(crate) enum Fault {
         super::id::MAX_TEXT
     )]
     BadId,
+    #[error("`error.code` must be an integer of 32 bits")]
+    BadCode,
     #[error("`method` must be a string")]
     BadMethod,
     #[error(
@@ -59,6 +61,7 @@ impl Fault {
             Self::Unreadable => "unreadable_value",
             Self::BadVersion => "bad_version",
             Self::BadId => "bad_id",
+            Self::BadCode => "bad_code",
             Self::BadMethod => "bad_method",
             Self::BadShape => "bad_shape",
         }

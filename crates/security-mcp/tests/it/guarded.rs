@@ -38,7 +38,7 @@ required_level = "L1"
 effect = "read_public"
 [budget.session]
 calls = 6
-tokens = 2000
+tokens = 2050
 cost_usd = "0.05"
 [[budget.tools]]
 tool = "summarise"
@@ -135,7 +135,7 @@ async fn one_agent_s_session_from_permit_to_an_empty_purse() {
     );
     code(&without_consent);
 
-    // 100 tokens are reserved, 1000 are used: twice is more than the session has.
+    // 100 tokens are reserved, 1000 are used: after two of them the session has 50 left.
     let text = "x".repeat(2000);
     for _ in 0..2 {
         let result = call(&session, "summarise", json!({ "text": text }))

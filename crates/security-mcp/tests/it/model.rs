@@ -236,16 +236,7 @@ impl Model {
             return false;
         }
         let id = message.member("id");
-        let good_id = match id {
-            Some(Json::Text(text)) => text.len() <= 256,
-            Some(Json::Number(text)) => {
-                text != "-0"
-                    && text
-                        .parse::<i64>()
-                        .is_ok_and(|number| number.abs() < 1 << 53)
-            }
-            _ => false,
-        };
+        let good_id = is_good_id(id);
         let has = |name: &str| message.member(name).is_some();
         let Some(method) = message.member("method") else {
             return !has("params")
@@ -266,7 +257,11 @@ impl Model {
             return method.starts_with("notifications/")
                 && (method != "notifications/cancelled"
                     || params.is_none_or(|params| {
-                        matches!(params, Json::Object(_)) && !params.has_lookalikes(&["requestId"])
+                        matches!(params, Json::Object(_))
+                            && !params.has_lookalikes(&["requestId"])
+                            && params
+                                .member("requestId")
+                                .is_none_or(|id| is_good_id(Some(id)))
                     }));
         };
         let id = format!("{id:?}");
@@ -275,6 +270,19 @@ impl Model {
             self.in_flight.insert(id);
         }
         passes
+    }
+}
+
+fn is_good_id(id: Option<&Json>) -> bool {
+    match id {
+        Some(Json::Text(text)) => text.len() <= 256,
+        Some(Json::Number(text)) => {
+            text != "-0"
+                && text
+                    .parse::<i64>()
+                    .is_ok_and(|number| number.abs() < 1 << 53)
+        }
+        _ => false,
     }
 }
 

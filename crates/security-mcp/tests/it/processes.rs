@@ -162,3 +162,66 @@ async fn a_server_that_cannot_be_started_says_which() {
         "{error}"
     );
 }
+
+/// Serves `script` with a short grace, sends `input`, closes, and expects the session to end by itself.
+async fn ends(script: &str, input: Vec<u8>) -> Table {
+    let table = Table::new();
+    let gate = Gate::new(table.clone()).with_limits(Limits {
+        grace: Duration::from_millis(100),
+        ..Limits::default()
+    });
+    let (near, far) = duplex(1 << 16);
+    let script = script.to_owned();
+    let serving = tokio::spawn(async move { gate.serve(split(far), shell(&script)).await });
+    let (mut read, mut write) = split(near);
+    let reading = tokio::spawn(async move {
+        let mut output = Vec::new();
+        read.read_to_end(&mut output).await.map(|_| output)
+    });
+    timeout(PATIENCE, write.write_all(&input))
+        .await
+        .expect("the client is read")
+        .unwrap();
+    write.shutdown().await.unwrap();
+    let served = timeout(PATIENCE, serving)
+        .await
+        .expect("the session ends")
+        .unwrap()
+        .unwrap();
+    assert_eq!(served.ended, Ended::Client);
+    assert!(!served.status.success());
+    drop(reading.await.unwrap().unwrap());
+    table
+}
+
+fn pings(count: usize, size: usize) -> Vec<u8> {
+    let padding = "x".repeat(size);
+    let ping = |id| {
+        format!(
+            "{{\"jsonrpc\":\"2.0\",\"id\":{id},\"method\":\"ping\",\"params\":{{\"x\":\"{padding}\"}}}}\n"
+        )
+    };
+    (0..count).map(ping).collect::<String>().into_bytes()
+}
+
+#[tokio::test]
+async fn a_server_that_does_not_read_cannot_outlive_its_client() {
+    // More than a pipe holds, less than may wait.
+    ends("sleep 600", pings(4, 1 << 16)).await;
+}
+
+#[tokio::test]
+async fn a_client_that_sends_more_than_may_wait_is_still_heard_to_close() {
+    let table = ends("sleep 600", pings(200, 1 << 15)).await;
+    let log = table.log.lock().unwrap();
+    let stalled = |line: &String| line.starts_with("note client server_stalled id=");
+    assert!(log.iter().any(stalled), "{log:?}");
+}
+
+#[tokio::test]
+async fn a_server_that_floods_and_does_not_read_cannot_outlive_its_client() {
+    let script = r#"exec yes '{"jsonrpc":"2.0","id":1,"method":"sampling/createMessage"}'"#;
+    let table = ends(script, pings(1, 1)).await;
+    let log = table.log.lock().unwrap();
+    assert!(log.iter().any(|line| line == "note server reply_lost"));
+}

@@ -27,13 +27,16 @@ pub(crate) struct Table {
 
 impl Table {
     pub(crate) fn new() -> Self {
-        let methods = [
+        Self::with_methods([
             ("resources/*", MethodRule::Level(1)),
             ("prompts/*", MethodRule::Level(3)),
             ("tools/*", MethodRule::Pass),
             ("sampling/createMessage", MethodRule::Deny),
             ("elicitation/*", MethodRule::Pass),
-        ];
+        ])
+    }
+
+    pub(crate) fn with_methods<const N: usize>(methods: [(&str, MethodRule<u8>); N]) -> Self {
         Self {
             log: Log::default(),
             methods: Arc::new(methods.into_iter().collect()),
@@ -141,13 +144,17 @@ impl Drop for TableTicket {
 /// `jsonrpc` member put in), `release TOOL` (the judge makes up its mind), `c.` or `s.` (that side closes). What follows
 /// each line: what the judge saw, what reached the server (`-> server`) and what the client (`-> client`).
 pub(crate) fn play(limits: Limits, transcript: &str) -> String {
+    play_with(Table::new(), limits, transcript)
+}
+
+/// As [`play`], with another judge.
+pub(crate) fn play_with(table: Table, limits: Limits, transcript: &str) -> String {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .start_paused(true)
         .build()
         .unwrap();
     runtime.block_on(async {
-        let table = Table::new();
         let gate = Gate::new(table.clone()).with_limits(limits);
         let (client, client_far) = duplex(1 << 20);
         let (server, server_far) = duplex(1 << 20);

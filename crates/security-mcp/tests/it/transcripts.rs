@@ -1,9 +1,9 @@
 //! What becomes of each message, as transcripts.
 
 use insta::assert_snapshot;
-use security_mcp::Limits;
+use security_mcp::{Limits, MethodRule};
 
-use crate::support::play;
+use crate::support::{Table, play, play_with};
 
 fn transcript(text: &str) -> String {
     play(Limits::default(), text)
@@ -320,4 +320,87 @@ fn an_overlong_line_is_refused_and_the_next_one_passes() {
 #[test]
 fn blank_lines_are_nothing() {
     assert_snapshot!(transcript("c> \t\ns> \t"));
+}
+
+#[test]
+fn a_cancelled_id_is_never_free_while_the_server_may_answer_it() {
+    use std::fmt::Write as _;
+
+    let mut text = String::new();
+    for id in 0..300 {
+        writeln!(text, r#"c: {{"id":{id},"method":"tools/list"}}"#).unwrap();
+        let cancelled = r#"c: {"method":"notifications/cancelled","params":{"requestId":"#;
+        writeln!(text, "{cancelled}{id}}}}}").unwrap();
+    }
+    text.push_str(
+        r#"
+        c: {"id":0,"method":"ping"}
+        s: {"id":0,"result":{"tools":[{"name":"hidden"},{"name":"run_a"}]}}
+        "#,
+    );
+    let played = transcript(&text);
+    let end = played.find(r#"c: {"id":0,"method":"ping"}"#).unwrap();
+    assert_snapshot!(&played[end..]);
+}
+
+#[test]
+fn a_cancellation_of_no_exact_id_is_refused() {
+    assert_snapshot!(transcript(
+        r#"
+        c: {"id":1,"method":"tools/call","params":{"name":"run_a"}}
+        c: {"method":"notifications/cancelled","params":{"requestId":1.0}}
+        c: {"method":"notifications/cancelled","params":{"requestId":1e0}}
+        c: {"method":"notifications/cancelled","params":{"requestId":null}}
+        c: {"method":"notifications/cancelled","params":{"requestId":{"id":1}}}
+        c: {"method":"notifications/cancelled","params":{"requestId":[1]}}
+        c: {"method":"notifications/cancelled","params":{"requestId":true}}
+        c: {"method":"notifications/cancelled","params":[1]}
+        s: {"id":1,"result":{}}
+        "#
+    ));
+}
+
+#[test]
+fn an_error_that_elicits_needs_the_rule_of_a_request() {
+    let text = r#"
+        c: {"id":1,"method":"tools/call","params":{"name":"run_a"}}
+        s: {"id":1,"error":{"code":-32042,"message":"secret","data":{"elicitations":[{"mode":"url","url":"https://example.com"}]}}}
+        c: {"id":2,"method":"ping"}
+        s: {"id":2,"error":{"code":-32042,"message":"m"}}
+        c: {"id":3,"method":"ping"}
+        s: {"id":3,"error":{"code":-32602,"message":"m","data":{"elicitations":[]}}}
+        s: {"id":null,"error":{"code":-32042,"message":"m"}}
+        "#;
+    let denying = Table::with_methods([("elicitation/create", MethodRule::Deny)]);
+    assert_snapshot!(
+        "an_eliciting_error_without_a_rule",
+        play_with(denying, Limits::default(), text)
+    );
+    assert_snapshot!("an_eliciting_error_with_a_rule", transcript(text));
+}
+
+#[test]
+fn an_error_that_readers_could_take_differently_is_withheld() {
+    assert_snapshot!(transcript(
+        r#"
+        c: {"id":1,"method":"tools/call","params":{"name":"run_a"}}
+        s: {"id":1,"error":{"code":-1,"code":-32042,"message":"m"}}
+        c: {"id":2,"method":"ping"}
+        s: {"id":2,"error":{"code":-32042,"message":"m","data":{"elicitations":[],"elicitations":[]}}}
+        c: {"id":3,"method":"ping"}
+        s: {"id":3,"error":{"code":-32042,"message":"m","data":{},"data":{}}}
+        c: {"id":4,"method":"ping"}
+        s: {"id":4,"error":{"code":-1},"error":{"code":-32042}}
+        c: {"id":5,"method":"ping"}
+        s: {"id":5,"error":{"code":-32042.0,"message":"m"}}
+        c: {"id":6,"method":"ping"}
+        s: {"id":6,"error":{"code":"-32042","message":"m"}}
+        c: {"id":7,"method":"ping"}
+        s: {"id":7,"error":{"Code":-32042,"code":1,"message":"m"}}
+        c: {"id":8,"method":"ping"}
+        s: {"id":8,"error":{"message":"no code"}}
+        c: {"id":9,"method":"ping"}
+        s: {"id":9,"error":"no object"}
+        "#
+    ));
 }
