@@ -301,7 +301,7 @@ impl ActionBuilder {
                 TrustQuestion::Tool(
                     level
                         .into_iter()
-                        .fold(request, |request, level| request.required_level(level)),
+                        .fold(request, trust_gate::ToolRequest::required_level),
                 )
             }
             (None, Some(level)) => TrustQuestion::Level(level),

@@ -146,16 +146,12 @@ impl Core {
             hold.as_deref(),
             &self.policy,
         ));
-        match recorded {
-            Ok(recorded) => {
-                decided.record_id = Some(recorded.id);
-                Some(recorded)
-            }
-            Err(_) => {
-                self.unrecorded(decided);
-                None
-            }
-        }
+        let Ok(recorded) = recorded else {
+            self.unrecorded(decided);
+            return None;
+        };
+        decided.record_id = Some(recorded.id);
+        Some(recorded)
     }
 
     /// Notes that a decision is not in the log.
@@ -263,12 +259,11 @@ impl Core {
             if let Some(refusal) = self.used_up(action, at) {
                 refusal.require()?;
             }
-            let path = match action.0.path.get() {
-                Some(path) => path,
-                None => {
-                    let path = self.budget.resolve(charge)?;
-                    action.0.path.get_or_init(|| path)
-                }
+            let path = if let Some(path) = action.0.path.get() {
+                path
+            } else {
+                let path = self.budget.resolve(charge)?;
+                action.0.path.get_or_init(|| path)
             };
             self.budget.reserve_path_explained_at(path, at)
         });

@@ -112,7 +112,7 @@ impl Guard {
                 None => Ok(()),
                 Some(entry) => core.recorder.acknowledged(&entry).await,
             };
-            begun.finish(&core, stored)
+            begun.finish(&core, &stored)
         }
     }
 
@@ -126,7 +126,7 @@ impl Guard {
             None => Ok(()),
             Some(entry) => self.core.recorder.wait(&entry),
         };
-        begun.finish(&self.core, stored)
+        begun.finish(&self.core, &stored)
     }
 
     /// Records an event beside the decisions, such as a message that a gate refused. Only an event: what decides, ends or
@@ -171,28 +171,28 @@ impl Guard {
         if !decision.allowed() {
             // Dropping a hold gives it back.
             drop(hold);
-            return (Begun::Denied(decision), entry);
+            return (Begun::Denied(Box::new(decision)), entry);
         }
         let permit = Permit::new(Arc::clone(&self.core), action.clone(), decision, hold);
-        (Begun::Permit(permit), entry)
+        (Begun::Permit(Box::new(permit)), entry)
     }
 }
 
 /// An authorization whose entry is on its way into the log.
 enum Begun {
-    Permit(Permit),
-    Denied(Decision),
+    Permit(Box<Permit>),
+    Denied(Box<Decision>),
 }
 
 impl Begun {
-    fn finish(self, core: &Core, stored: Result<(), RecordError>) -> Result<Permit, Denied> {
+    fn finish(self, core: &Core, stored: &Result<(), RecordError>) -> Result<Permit, Denied> {
         match self {
-            Self::Permit(permit) => permit.start(stored),
+            Self::Permit(permit) => permit.start(stored.as_ref().err()),
             Self::Denied(mut decision) => {
                 if stored.is_err() {
                     core.unrecorded(&mut decision);
                 }
-                Err(Denied::new(decision))
+                Err(Denied::new(*decision))
             }
         }
     }

@@ -89,11 +89,11 @@ impl Permit {
     }
 
     /// Lets the action begin, now that the intent is stored, or takes everything back.
-    pub(crate) fn start(mut self, stored: Result<(), RecordError>) -> Result<Self, Denied> {
+    pub(crate) fn start(mut self, not_stored: Option<&RecordError>) -> Result<Self, Denied> {
         let Hold::Waiting(reservation) = mem::replace(&mut self.hold, Hold::Ended) else {
             return Ok(self);
         };
-        if stored.is_err() {
+        if not_stored.is_some() {
             self.core.unrecorded(&mut self.decision);
             if !self.decision.allowed() {
                 return Err(Denied::new(self.decision.clone()));
@@ -104,17 +104,14 @@ impl Permit {
             self.refused("revoked");
             return Err(Denied::new(self.decision.clone()));
         }
-        match reservation.map(|hold| hold.start(Floor::Hold)).transpose() {
-            Ok(running) => {
-                self.hold = Hold::Started(running);
-                Ok(self)
-            }
-            Err(_) => {
-                self.decision.fate = Fate::Expired;
-                self.refused("expired");
-                Err(Denied::new(self.decision.clone()))
-            }
-        }
+        let started = reservation.map(|hold| hold.start(Floor::Hold)).transpose();
+        let Ok(running) = started else {
+            self.decision.fate = Fate::Expired;
+            self.refused("expired");
+            return Err(Denied::new(self.decision.clone()));
+        };
+        self.hold = Hold::Started(running);
+        Ok(self)
     }
 
     /// The decision that permitted the action.

@@ -1,5 +1,7 @@
 //! The digest that names the rules a decision was made by.
 
+use std::fmt::Write as _;
+
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
@@ -20,8 +22,9 @@ pub(crate) fn digest(config: &SecurityStackConfig) -> Result<String, ConfigError
         "audit_required": config.audit.required,
     });
     let bytes = serde_json::to_vec(&rules).map_err(|error| ConfigError::at("", error))?;
-    Ok(Sha256::digest(bytes)
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect())
+    let mut text = String::with_capacity(64);
+    for byte in Sha256::digest(bytes) {
+        write!(text, "{byte:02x}").map_err(|error| ConfigError::at("", error))?;
+    }
+    Ok(text)
 }

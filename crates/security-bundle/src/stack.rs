@@ -360,7 +360,7 @@ fn new_consent(
     acts: Acts,
 ) -> Result<(ConsentGate, ConsentLedger), ConfigError> {
     let mut builder = ConsentGate::builder()
-        .config(config.consent.clone())
+        .config(config.consent)
         .store(Audited::new(acts, consent::MemoryStore::default()));
     if let Some(clock) = clock {
         builder = builder.clock(move || clock());

@@ -79,7 +79,7 @@ pub(crate) fn run(arguments: Arguments) -> Answer {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
-    let served = runtime.block_on(Gate::new(judge).serve_stdio(command));
+    let session = runtime.block_on(Gate::new(judge).serve_stdio(command));
     // Reading standard input blocks a thread that nothing can wake.
     runtime.shutdown_background();
     let lost = stack.guard().losses();
@@ -89,9 +89,9 @@ pub(crate) fn run(arguments: Arguments) -> Answer {
     if arguments.audit_out.is_some() {
         stack.audit.publish_checkpoint()?;
     }
-    let served = served?;
-    Ok(match served.ended {
-        Ended::Server if !served.status.success() => no(),
+    let session = session?;
+    Ok(match session.ended {
+        Ended::Server if !session.status.success() => no(),
         _ => GOOD,
     })
 }
@@ -105,7 +105,7 @@ fn fresh_file(path: &Path) -> Result<File, Failure> {
     }
     let mut name = OsString::new();
     for number in 1_u32.. {
-        name = path.as_os_str().to_owned();
+        path.as_os_str().clone_into(&mut name);
         name.push(format!(".{number}"));
         // A hard link fails where the name is taken, which a renaming would not.
         match fs::hard_link(path, &name) {

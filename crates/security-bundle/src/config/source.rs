@@ -107,12 +107,8 @@ fn with_nearest(message: &str) -> String {
 }
 
 fn line_at(text: &str, offset: usize) -> usize {
-    let before = text.as_bytes().get(..offset).unwrap_or(text.as_bytes());
-    before
-        .iter()
-        .filter(|byte| **byte == b'\n')
-        .count()
-        .saturating_add(1)
+    let before = text.get(..offset).unwrap_or(text);
+    before.matches('\n').count().saturating_add(1)
 }
 
 /// Where the value of a path such as `trust.tools[2].effect` stands; where it is missing, the nearest table around it.

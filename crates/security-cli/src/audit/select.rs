@@ -14,10 +14,10 @@ pub(super) struct Selection {
     /// Entries of this session
     #[arg(long)]
     session: Vec<String>,
-    /// Decisions with this outcome: allow, deny, allow_with_caveat
+    /// Decisions with this outcome: `allow`, `deny`, `allow_with_caveat`
     #[arg(long)]
     outcome: Vec<Outcome>,
-    /// Entries of this kind: decision, outcome, event, trust_change, …
+    /// Entries of this kind: `decision`, `outcome`, `event`, `trust_change`, …
     #[arg(long)]
     kind: Vec<Kind>,
     /// Entries about this tool or action
