@@ -13,6 +13,8 @@ use budget_enforcer::{
 };
 use criterion::{Criterion, criterion_group, criterion_main};
 
+type MakeBuilder = fn() -> Builder;
+
 fn session(number: usize) -> SessionId {
     format!("session-{number:06}").parse().expect("a valid id")
 }
@@ -130,7 +132,7 @@ fn timed<W: FnMut()>(
 }
 
 fn bench(criterion: &mut Criterion) {
-    let clocks: [(&str, fn() -> Builder); 2] = [("manual", manual), ("system", builder)];
+    let clocks: [(&str, MakeBuilder); 2] = [("manual", manual), ("system", builder)];
     for (clock, builder) in clocks {
         let budget = enforcer(builder());
         let id = session(7);
@@ -154,7 +156,7 @@ fn bench(criterion: &mut Criterion) {
                     .reserve_path(&path)
                     .expect("room")
                     .release()
-                    .expect("released")
+                    .expect("released");
             });
         });
         let path = budget.resolve(&session_and_agent(7)).expect("envelopes");

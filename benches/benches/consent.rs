@@ -56,7 +56,7 @@ fn check(c: &mut Criterion) {
     assert!(gate.check(&query).allowed());
     group.bench_function("granted", |b| b.iter(|| gate.check(black_box(&query))));
     group.bench_function("granted at a given time", |b| {
-        b.iter(|| gate.check_at(black_box(&query), wall))
+        b.iter(|| gate.check_at(black_box(&query), wall));
     });
     group.bench_function("granted, query made anew", |b| {
         let (agent, data) = (query.agent_id(), query.data_types().next().unwrap());
@@ -68,7 +68,7 @@ fn check(c: &mut Criterion) {
     });
     let withdrawn = ask("desk-assistant", "user_profile", "marketing");
     group.bench_function("withdrawn", |b| {
-        b.iter(|| gate.check(black_box(&withdrawn)))
+        b.iter(|| gate.check(black_box(&withdrawn)));
     });
     let unknown = ask("nobody", "user_profile", "marketing");
     group.bench_function("no record", |b| b.iter(|| gate.check(black_box(&unknown))));
@@ -82,7 +82,7 @@ fn check(c: &mut Criterion) {
         .unwrap();
     let of_ada = query.clone().subject("ada".parse().unwrap());
     group.bench_function("of a subject", |b| {
-        b.iter(|| gate.check(black_box(&of_ada)))
+        b.iter(|| gate.check(black_box(&of_ada)));
     });
 
     let (gate, ledger) = ConsentGate::builder()
@@ -91,7 +91,7 @@ fn check(c: &mut Criterion) {
         .unwrap();
     few_records(&ledger, "desk-assistant");
     group.bench_function("granted, system clock", |b| {
-        b.iter(|| gate.check(black_box(&query)))
+        b.iter(|| gate.check(black_box(&query)));
     });
 
     let (gate, ledger) = house();

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use criterion::{Criterion, criterion_group, criterion_main};
 use security_bundle::{
     Action, Amounts, BudgetEnforcerConfig, BudgetSpec, Guard, SecurityStack, SecurityStackConfig,
-    TrustLevel, Usage, create_security_stack,
+    TrustLevel, Usage, consent, create_security_stack, trust_gate,
 };
 
 /// So many agents, each with a level, a consent and a budget of its own.
@@ -21,14 +21,12 @@ fn stack() -> SecurityStack {
     config.audit.max_records = Some(10_000);
     for agent in 0..AGENTS {
         let name = format!("agent-{agent}");
-        config
-            .assignments
-            .push(security_bundle::trust_gate::Grant::new(
-                name.parse().unwrap(),
-                TrustLevel::ActWithApproval,
-                "ops@example.com".parse().unwrap(),
-            ));
-        config.grants.push(security_bundle::consent::Grant::new(
+        config.assignments.push(trust_gate::Grant::new(
+            name.parse().unwrap(),
+            TrustLevel::ActWithApproval,
+            "ops@example.com".parse().unwrap(),
+        ));
+        config.grants.push(consent::Grant::new(
             name.parse().unwrap(),
             "user_profile".parse().unwrap(),
             "personalisation".parse().unwrap(),

@@ -67,40 +67,40 @@ fn check(c: &mut Criterion) {
     let wall = SystemClock::new().now();
     group.bench_function("permitted", |b| b.iter(|| gate.check(black_box(&request))));
     group.bench_function("permitted at a given time", |b| {
-        b.iter(|| gate.check_at(black_box(&request), wall))
+        b.iter(|| gate.check_at(black_box(&request), wall));
     });
     let unknown = ask("desk-assistant", "wipe_disk");
     group.bench_function("unknown tool", |b| {
-        b.iter(|| gate.check(black_box(&unknown)))
+        b.iter(|| gate.check(black_box(&unknown)));
     });
     let stranger = ask("stranger", "get_time");
     group.bench_function("unknown agent", |b| {
-        b.iter(|| gate.check(black_box(&stranger)))
+        b.iter(|| gate.check(black_box(&stranger)));
     });
     let deep = request
         .clone()
         .scope("payments/eu/sepa/instant".parse().unwrap());
     group.bench_function("four segments deep", |b| {
-        b.iter(|| gate.check(black_box(&deep)))
+        b.iter(|| gate.check(black_box(&deep)));
     });
     let (agent, scope) = (&request.agent, &request.scope);
     group.bench_function("level alone", |b| {
-        b.iter(|| gate.check_level(black_box(agent), scope, TrustLevel::Monitor))
+        b.iter(|| gate.check_level(black_box(agent), scope, TrustLevel::Monitor));
     });
     admin.assign(grant("decaying").decay(weekly())).unwrap();
     let decaying = ask("decaying", "get_time");
     group.bench_function("decaying grant", |b| {
-        b.iter(|| gate.check(black_box(&decaying)))
+        b.iter(|| gate.check(black_box(&decaying)));
     });
 
     let (gate, admin) = house(SystemClock::new());
     admin.assign(grant("desk-assistant")).unwrap();
     admin.assign(grant("decaying").decay(weekly())).unwrap();
     group.bench_function("permitted, system clock", |b| {
-        b.iter(|| gate.check(black_box(&request)))
+        b.iter(|| gate.check(black_box(&request)));
     });
     group.bench_function("decaying grant, system clock", |b| {
-        b.iter(|| gate.check(black_box(&decaying)))
+        b.iter(|| gate.check(black_box(&decaying)));
     });
 
     let (gate, admin) = house(standing_clock());

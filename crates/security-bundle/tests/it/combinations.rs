@@ -2,16 +2,17 @@
 
 use security_bundle::audit_trail::Kind;
 
+use crate::support::Answer::{Allow, Deny, Fail};
 use crate::support::{ANSWERS, Answer, Bench, FAULTS, Fault};
 
 /// The first failure in the order in which decisions are told.
 fn expected_code(trust: Answer, budget: Answer, consent: Answer, fault: Fault) -> &'static str {
     match (trust, budget, consent, fault) {
-        (Answer::Fail, ..) => "internal_error",
-        (Answer::Deny, ..) => "trust_too_low",
-        (_, Answer::Fail, Answer::Allow, _) => "unavailable",
-        (_, Answer::Deny, ..) => "exceeds_budget",
-        (_, _, Answer::Deny, _) => "purpose_not_covered",
+        (Fail, ..) => "internal_error",
+        (Deny, ..) => "trust_too_low",
+        (_, Fail, Allow, _) => "unavailable",
+        (_, Deny, ..) => "exceeds_budget",
+        (_, _, Deny, _) => "purpose_not_covered",
         (.., Fault::None) => "allowed",
         _ => "audit_unavailable",
     }
@@ -24,7 +25,7 @@ async fn only_all_allow_permits_and_no_denial_leaves_a_debit() {
         for budget in ANSWERS {
             // Consent is asked in memory, at the decision's time: nothing outside of it can fail it. The unit tests of
             // `Decision` break it all the same.
-            for consent in [Answer::Allow, Answer::Deny] {
+            for consent in [Allow, Deny] {
                 for fault in FAULTS {
                     one(trust, budget, consent, fault).await;
                     seen += 1;
@@ -44,7 +45,7 @@ async fn one(trust: Answer, budget: Answer, consent: Answer, fault: Fault) {
     let code = expected_code(trust, budget, consent, fault);
     // Evaluating asks the budget's memory and never its journal: that can fail only where something is held.
     let looked = match budget {
-        Answer::Fail => expected_code(trust, Answer::Allow, consent, fault),
+        Fail => expected_code(trust, Allow, consent, fault),
         _ => code,
     };
     let before = bench.of_kind(Kind::Decision).len();
@@ -73,7 +74,7 @@ async fn one(trust: Answer, budget: Answer, consent: Answer, fault: Fault) {
         }
     }
 
-    bench.set_failing(Answer::Allow, Answer::Allow);
+    bench.set_failing(Allow, Allow);
     assert_eq!(bench.spent_and_held(), (0, 0), "{what}");
     let decisions = bench.of_kind(Kind::Decision).len() - before;
     let takes_entries = matches!(
@@ -98,7 +99,6 @@ fn a_denial_is_told_with_the_reasons_up_to_it() {
             .collect::<Vec<_>>()
             .join("\n")
     };
-    use Answer::{Allow, Deny};
     insta::assert_snapshot!(text(Deny, Deny, Deny), @"Agent 'desk-assistant' has trust level Act (Approval Required) (3), which is below the required level Autonomous (5).");
     insta::assert_snapshot!(text(Allow, Deny, Deny), @r"
     Agent 'desk-assistant' has trust level Act (Approval Required) (3), which satisfies the required level Suggest (2).

@@ -135,11 +135,9 @@ fn a_required_audit_can_be_waived_only_by_name_and_each_loss_is_counted() {
         .guard()
         .authorize_blocking(&bench.allowed())
         .unwrap();
-    drop(
-        permit
-            .settle_blocking(security_bundle::Usage::default())
-            .unwrap(),
-    );
+    permit
+        .settle_blocking(security_bundle::Usage::default())
+        .unwrap();
     assert_eq!(bench.stack.guard().losses(), 2);
 }
 

@@ -59,12 +59,14 @@ fn a_session_that_is_exactly_used_up_is_over() {
 
 #[test]
 fn a_named_budget_that_is_overspent_blocks_in_every_dimension() {
-    let mut config = SecurityStackConfig::default();
-    config.budgets = vec![
-        BudgetSpec::new("b".parse().unwrap())
-            .calls(100)
-            .cost(usd("5")),
-    ];
+    let config = SecurityStackConfig {
+        budgets: vec![
+            BudgetSpec::new("b".parse().unwrap())
+                .calls(100)
+                .cost(usd("5")),
+        ],
+        ..SecurityStackConfig::default()
+    };
     let stack = create_security_stack(config).unwrap();
     let guard = stack.guard();
     let action = guard.action("a").budget("b", Amounts::default().calls(1));
@@ -158,9 +160,7 @@ fn a_withdrawal_between_two_consents_of_one_action_is_seen() {
 
 #[test]
 fn an_action_that_another_stack_described_is_denied() {
-    let mut config = SecurityStackConfig::default();
-    config.budget = BudgetEnforcerConfig::per_session().calls(1);
-    let stack = create_security_stack(config).unwrap();
+    let stack = with_session(BudgetEnforcerConfig::per_session().calls(1));
     let elsewhere = create_security_stack(SecurityStackConfig::default()).unwrap();
     let foreign = elsewhere
         .action("a")

@@ -152,10 +152,8 @@ fn an_act_that_concerns_somebody_else_changes_nothing() {
                 .unwrap();
         })
         .unwrap();
-    drop(
-        permit
-            .settle_blocking(security_bundle::Usage::default())
-            .unwrap(),
-    );
+    permit
+        .settle_blocking(security_bundle::Usage::default())
+        .unwrap();
     assert_eq!(scene.endings(), ["settled"]);
 }

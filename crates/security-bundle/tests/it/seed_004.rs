@@ -1,6 +1,7 @@
 //! What the seed's security bundle promises (seed-acceptance, rows S4-1 to S4-7), in Rust.
 
 use security_bundle::audit_trail::{Checkpoint, Filter, verify_ndjson};
+use security_bundle::budget_enforcer::Dimension;
 use security_bundle::{
     BudgetEnforcerConfig, Entry, SecurityStack, SecurityStackConfig, SessionId, Tier, ToolRequest,
     TrustGateConfig, TrustLevel, consent, create_security_stack, trust_gate,
@@ -99,7 +100,6 @@ fn s4_4_checking_changes_nothing_and_recording_adds_tokens_and_one_call() {
     }
     stack.budget.record_spending(&session, 42).unwrap();
     let usage = stack.budget.utilization(&session).unwrap();
-    use security_bundle::budget_enforcer::Dimension;
     assert_eq!(usage.usage(Dimension::Tokens).spent.to_string(), "42");
     assert_eq!(usage.usage(Dimension::Calls).spent.to_string(), "1");
 }

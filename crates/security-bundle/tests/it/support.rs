@@ -184,7 +184,7 @@ impl Bench {
             .build()
             .unwrap();
         let (consent_gate, ledger) = ConsentGate::builder()
-            .config(config.consent.clone())
+            .config(config.consent)
             .clock(|| NOW)
             .build()
             .unwrap();

@@ -144,11 +144,11 @@ impl Drop for TableTicket {
 /// `jsonrpc` member put in), `release TOOL` (the judge makes up its mind), `c.` or `s.` (that side closes). What follows
 /// each line: what the judge saw, what reached the server (`-> server`) and what the client (`-> client`).
 pub(crate) fn play(limits: Limits, transcript: &str) -> String {
-    play_with(Table::new(), limits, transcript)
+    play_with(&Table::new(), limits, transcript)
 }
 
 /// As [`play`], with another judge.
-pub(crate) fn play_with(table: Table, limits: Limits, transcript: &str) -> String {
+pub(crate) fn play_with(table: &Table, limits: Limits, transcript: &str) -> String {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .start_paused(true)
@@ -174,8 +174,8 @@ pub(crate) fn play_with(table: Table, limits: Limits, transcript: &str) -> Strin
             .filter(|line| !line.is_empty())
         {
             writeln!(out, "{line}").unwrap();
-            sides.send(line, &table).await;
-            sides.collect(&table, &mut out).await;
+            sides.send(line, table).await;
+            sides.collect(table, &mut out).await;
         }
         drop(sides.client.take());
         if let Some(server) = sides.server.take() {

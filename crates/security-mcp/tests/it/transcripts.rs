@@ -374,7 +374,7 @@ fn an_error_that_elicits_needs_the_rule_of_a_request() {
     let denying = Table::with_methods([("elicitation/create", MethodRule::Deny)]);
     assert_snapshot!(
         "an_eliciting_error_without_a_rule",
-        play_with(denying, Limits::default(), text)
+        play_with(&denying, Limits::default(), text)
     );
     assert_snapshot!("an_eliciting_error_with_a_rule", transcript(text));
 }
