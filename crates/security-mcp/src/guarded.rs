@@ -163,7 +163,7 @@ fn text_of(decision: &Decision) -> String {
         }
         _ => "",
     };
-    // The gates that agreed are the operator's business; what helps is the one that did not.
+    // Every reason stands in the decision beside it; what a model can act on is the one that closed.
     let reason = decision
         .reasons()
         .last()
