@@ -52,13 +52,31 @@ impl Checkpoint {
     }
 
     pub(crate) fn sign(key: &SigningKey, size: u64, root: Hash) -> Result<Self, NoteError> {
-        let note = note::sign(&format!("{}\n{size}\n{root}\n", key.name()), &[key])?;
+        Self::sign_with(&[key], size, root)
+    }
+
+    /// Signs with several keys of one name, as when one succeeds the other.
+    pub(crate) fn sign_with(
+        keys: &[&SigningKey],
+        size: u64,
+        root: Hash,
+    ) -> Result<Self, NoteError> {
+        let origin = keys.first().map_or("", |key| key.name());
+        let note = note::sign(&format!("{origin}\n{size}\n{root}\n"), keys)?;
         Ok(Self {
-            origin: key.name().to_owned(),
+            origin: origin.to_owned(),
             size,
             root,
             note,
         })
+    }
+
+    /// The same checkpoint in a note that carries other signatures besides the log's.
+    pub(crate) fn with_note(&self, note: String) -> Self {
+        Self {
+            note,
+            ..self.clone()
+        }
     }
 
     /// The name of the log.

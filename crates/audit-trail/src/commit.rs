@@ -4,6 +4,7 @@ use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, TryLockError};
 
 use crate::AuditError;
+use crate::acknowledge::Acknowledgement;
 use crate::bundle::Meta;
 use crate::checkpoint::Checkpoint;
 use crate::clock::Clock;
@@ -71,6 +72,20 @@ impl Shared {
             }
         }
         Ok(index)
+    }
+
+    /// Whether entries get as far as `level` here: durable is what a sink has taken.
+    pub(crate) fn reaches(&self, level: Acknowledgement) -> Result<(), AuditError> {
+        let most = if self.has_sink {
+            Acknowledgement::Durable
+        } else {
+            Acknowledgement::Buffered
+        };
+        if level <= most {
+            Ok(())
+        } else {
+            Err(AuditError::Level { level })
+        }
     }
 
     /// The log as it is now, every acknowledged entry merged. After a failure of the sink: as it was then.

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 
 use time::format_description::well_known::Rfc3339;
 
-use crate::kind::Outcome;
+use crate::export::columns::{columns, entry};
 use crate::record::Record;
 
 /// The columns. The last one holds the exact entry, so that the table loses nothing.
@@ -47,29 +47,14 @@ impl<W: Write> Table<W> {
         let index = record.index().to_string();
         let time = record.at().format(&Rfc3339).map_err(io::Error::other)?;
         let id = record.id().to_string();
-        let action = record.action();
-        let decision = record.decision();
-        let cells = [
+        let start = [
             Some(&*index),
             Some(&*time),
             Some(&*id),
             Some(record.kind().as_str()),
-            Some(record.namespace()),
-            record.agent(),
-            record.session(),
-            action.map(|action| &*action.name),
-            action.and_then(|action| action.action_type.as_deref()),
-            record.resource(),
-            record.scope(),
-            record.outcome().map(Outcome::as_str),
-            decision.map(|decision| &*decision.reason_code),
-            decision.and_then(|decision| decision.stage.as_deref()),
-            record.operator(),
-            record.event(),
-            record.reason(),
-            std::str::from_utf8(record.bytes()).ok(),
         ];
-        for cell in cells {
+        let texts = columns(record).map(|(_, text)| text);
+        for cell in start.into_iter().chain(texts).chain([Some(entry(record))]) {
             self.0.write_field(&*defused(cell.unwrap_or_default()))?;
         }
         self.0.write_record(None::<&[u8]>)?;

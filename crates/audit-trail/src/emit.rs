@@ -37,6 +37,7 @@ pub(crate) fn emit(
     }
     let start = out.len();
     let mut o = Object::open(out, "");
+    o.texts(key!("_sd"), &fields.sd, Object::checked)?;
     if let Some(action) = &fields.action {
         o.object(key!("action"), |o| write_action(o, action))?;
     }

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::fmt::Display;
 
+use serde_json::json;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
@@ -11,6 +12,8 @@ use crate::fields::{
     Action, Approval, BudgetFields, ConsentFields, DecisionFields, Fields, Policy, TrustFields,
 };
 use crate::kind::Kind;
+use crate::note::VerifierKey;
+use crate::personal::Personal;
 use crate::{EntryError, MAX_TEXT};
 
 /// What is to be recorded. Made by one of four constructors, filled by chained setters, checked and written by
@@ -36,6 +39,7 @@ use crate::{EntryError, MAX_TEXT};
 pub struct Entry<'a> {
     fields: Fields<'a>,
     at: Option<OffsetDateTime>,
+    personal: Vec<Personal<'a>>,
 }
 
 impl<'a> Entry<'a> {
@@ -72,10 +76,11 @@ impl<'a> Entry<'a> {
     }
 
     #[inline]
-    fn of(kind: Kind) -> Self {
+    pub(crate) fn of(kind: Kind) -> Self {
         Self {
             fields: Fields::of(kind),
             at: None,
+            personal: Vec::new(),
         }
     }
 
@@ -205,15 +210,59 @@ impl<'a> Entry<'a> {
         self
     }
 
-    pub(crate) fn genesis(ext: Ext) -> Self {
-        let mut entry = Self::of(Kind::Genesis);
+    /// Personal data about `subject`: the value stays out of the entry and can be [erased](crate::AuditLog::erase).
+    ///
+    /// The entry gets a salted commitment in `_sd`, in the form of SD-JWT (RFC 9901); value and name go to the log's
+    /// [vault](crate::Vault). Logging fails with [`AuditError::NoVault`](crate::AuditError::NoVault) where there is none, and for a name
+    /// that is a field of an entry or is given twice. Equal values get different commitments. Only what is given
+    /// here is kept apart: name the person in no other field.
+    ///
+    /// ```
+    /// use audit_trail::{AuditLog, Entry, MemoryVault};
+    ///
+    /// let log = AuditLog::builder().vault(MemoryVault::default()).build()?;
+    /// let index = log.log(Entry::event("sign-up").personal("customer-7", "email", "someone@example.com"))?.index;
+    /// assert_eq!(log.entry(index)?.commitments().len(), 1);
+    /// # Ok::<(), audit_trail::AuditError>(())
+    /// ```
+    #[inline]
+    pub fn personal(
+        mut self,
+        subject: &'a (impl AsRef<str> + ?Sized),
+        field: &'a (impl AsRef<str> + ?Sized),
+        value: &'a (impl AsRef<str> + ?Sized),
+    ) -> Self {
+        self.personal.push(Personal {
+            subject: subject.as_ref(),
+            field: field.as_ref(),
+            value: value.as_ref(),
+        });
+        self
+    }
+
+    /// The first entry of the log that `key` signs.
+    pub(crate) fn genesis_of(key: &VerifierKey) -> Result<Self, EntryError> {
+        let ext = Ext::encode(&json!({ "key": key.to_string(), "origin": key.name() }))?;
+        let mut entry = Self::of(Kind::Genesis).ext(ext);
         entry.fields.event = Some(Cow::Borrowed(crate::SCHEMA));
-        entry.fields.ext = Some(ext);
-        entry
+        Ok(entry)
     }
 
     pub(crate) fn fields(&self) -> &Fields<'a> {
         &self.fields
+    }
+
+    pub(crate) fn personal_fields(&self) -> &[Personal<'a>] {
+        &self.personal
+    }
+
+    /// The same entry with other fields, and without its personal data.
+    pub(crate) fn with_fields(&self, fields: Fields<'a>) -> Self {
+        Self {
+            fields,
+            at: self.at,
+            personal: Vec::new(),
+        }
     }
 
     /// When it happened, if the caller said so.

@@ -1,6 +1,7 @@
 //! What can go wrong: one error for entries that break the schema, one for the log. Those of notes, proofs and verification stand with their modules.
 
 use std::io;
+use std::ops::Range;
 use std::sync::Arc;
 
 use thiserror::Error;
@@ -58,6 +59,14 @@ pub enum EntryError {
         /// The value, shortened.
         value: String,
     },
+    /// The name of a personal field is that of a field of entries, or was given twice.
+    #[error(
+        "`{name}` cannot name a personal field: entries have such a field, or it was given twice"
+    )]
+    PersonalName {
+        /// The name, shortened.
+        name: String,
+    },
     /// Only the log itself writes genesis entries.
     #[error("entries of kind `genesis` are written by the log itself")]
     Reserved,
@@ -91,6 +100,12 @@ pub enum AuditError {
     /// The builder was given something that cannot work; no log was made.
     #[error("{0}")]
     Config(String),
+    /// The entry holds personal data, or a subject is to be erased, and the log has no vault; nothing was done.
+    #[error("the log has no vault for personal data; give one to its builder")]
+    NoVault,
+    /// The vault failed; no entry was appended with personal data that it did not keep.
+    #[error("the vault of personal data failed: {0}")]
+    Vault(#[source] io::Error),
     /// A key or a name is not usable.
     #[error(transparent)]
     Note(#[from] NoteError),
@@ -100,6 +115,60 @@ pub enum AuditError {
     /// The sink failed, now or earlier. What it did not take is not visible, and nothing more is recorded.
     #[error("the log's sink failed, and nothing more is recorded: {0}")]
     Sink(#[source] Arc<io::Error>),
+    /// The file system failed. After a failed write or sync nothing more is recorded: open the log anew, which reads what is there.
+    #[error("{what} failed: {source}")]
+    Storage {
+        /// What was tried, and on which file.
+        what: String,
+        /// The operating system's answer.
+        #[source]
+        source: Arc<io::Error>,
+    },
+    /// A file of the log is damaged where only tampering or a failing disk can have damaged it. Nothing was changed.
+    #[error("{file} is corrupt in bytes {} to {}: {problem}; keep the file and restore it from a copy", .range.start, .range.end)]
+    Corrupt {
+        /// The file, named within the log's directory.
+        file: String,
+        /// The bytes that cannot be right.
+        range: Range<u64>,
+        /// What is wrong with them.
+        problem: String,
+    },
+    /// What is in the directory is behind, or other than, what a checkpoint that survives says: an older copy was put back, the newest entries were cut off, or the log was rewritten.
+    #[error(
+        "rollback detected: {evidence} covers {covered} entries, and {problem}; nothing is written to this log"
+    )]
+    RollbackDetected {
+        /// Which checkpoint says so.
+        evidence: String,
+        /// Number of entries that it covers.
+        covered: u64,
+        /// What was found instead.
+        problem: String,
+    },
+    /// Another process, or another handle of this one, writes to the directory.
+    #[error("the log in `{directory}` is open for writing elsewhere; only one writer at a time")]
+    Locked {
+        /// The directory.
+        directory: String,
+    },
+    /// The queue is full and the log was told not to wait; nothing was appended.
+    #[error("the log's queue is full; the entry was not recorded")]
+    QueueFull,
+    /// There is no room for the next segment; nothing was appended. The log goes on by itself when there is room again.
+    #[error("the disk is full: no room for the log's next segment; the entry was not recorded")]
+    DiskFull,
+    /// Entries do not get that far in this log.
+    #[error(
+        "this log does not acknowledge at the level `{level}`: `durable` and `signed` need a directory, `witnessed` needs witnesses"
+    )]
+    Level {
+        /// The level asked for.
+        level: crate::acknowledge::Acknowledgement,
+    },
+    /// The log was closed.
+    #[error("the log is closed")]
+    Closed,
     /// The writer of an export failed; the log is unharmed.
     #[error("the export could not be written: {0}")]
     Export(#[source] io::Error),
@@ -128,6 +197,16 @@ pub enum AuditError {
     /// A thread panicked inside the log; nothing more is recorded or read.
     #[error("a thread panicked inside the log; it records nothing more")]
     Poisoned,
+}
+
+impl AuditError {
+    /// For `map_err`: says what was tried.
+    pub(crate) fn storage(what: impl Into<String>) -> impl FnOnce(io::Error) -> Self {
+        move |error| Self::Storage {
+            what: what.into(),
+            source: Arc::new(error),
+        }
+    }
 }
 
 /// The beginning of `text`, short enough for a message, without control characters.

@@ -1,16 +1,25 @@
 //! Handing the log out: the whole of it with its proof, or what a filter finds.
 
+mod cef;
+mod class;
+pub(crate) mod columns;
+mod evidence;
+mod ocsf;
+mod otel;
+mod syslog;
+
 use std::io::{self, Write};
 use std::ops::ControlFlow;
 
+pub use self::syslog::Syslog;
+
 use crate::AuditError;
-use crate::bundle::Snapshot;
 use crate::checkpoint::Checkpoint;
 use crate::csv::Table;
 use crate::filter::Filter;
 use crate::ndjson::Mark;
-use crate::query::{Plan, visit};
-use crate::reader::{AuditReader, everything, optional};
+use crate::query::{Plan, View, visit};
+use crate::reader::{AuditReader, Whole};
 use crate::record::Record;
 
 /// What an export wrote.
@@ -32,28 +41,28 @@ impl AuditReader {
     /// # Errors
     /// [`AuditError::Export`] if `writer` fails; part of the export is written then.
     pub fn export_ndjson(&self, writer: impl Write) -> Result<Exported, AuditError> {
-        let (view, range, checkpoint) = {
-            let mut state = self.0.current()?;
-            let checkpoint = optional(self.0.checkpoint(&mut state))?;
-            let (view, range) = everything(&state.store)?;
-            (view, range, checkpoint)
-        };
+        let Whole {
+            view,
+            before: range,
+            checkpoint,
+        } = self.everything()?;
         let mut lines = Lines::new(writer);
         if range.size() > 0 {
             lines.mark(&Mark::pruned(&range))?;
         }
-        for (index, text, _) in view.iter() {
-            lines.line(text)?;
+        view.each(&mut |index, bytes| {
+            lines.line(std::str::from_utf8(bytes).unwrap_or_default())?;
             if let Some(checkpoint) = checkpoint
                 .as_ref()
                 .filter(|checkpoint| checkpoint.size() == index.saturating_add(1))
             {
                 lines.mark(&Mark::checkpoint(checkpoint))?;
             }
-        }
+            Ok(())
+        })?;
         lines.finish()?;
         Ok(Exported {
-            entries: view.end.saturating_sub(view.start),
+            entries: view.end().saturating_sub(view.start()),
             checkpoint,
         })
     }
@@ -67,18 +76,16 @@ impl AuditReader {
         writer: impl Write,
         filter: &Filter,
     ) -> Result<Exported, AuditError> {
+        let selection = self.select(filter)?;
         let mut lines = Lines::new(writer);
         let origin = self
             .verifier_key()
             .map_or_else(String::new, |key| key.name().to_owned());
-        let (view, plan) = self.plan(filter)?;
         lines.mark(&Mark::Extract {
             origin,
-            size: plan.size,
+            size: selection.size(),
         })?;
-        let entries = self.each(&view, &plan, filter, |record| {
-            lines.line(std::str::from_utf8(record.bytes()).unwrap_or_default())
-        })?;
+        let entries = selection.each(|record| lines.line(columns::entry(record)))?;
         lines.finish()?;
         Ok(Exported {
             entries,
@@ -93,11 +100,9 @@ impl AuditReader {
     /// # Errors
     /// [`AuditError::Export`] if `writer` fails; part of the table is written then. Otherwise as [`query`](Self::query).
     pub fn export_csv(&self, writer: impl Write, filter: &Filter) -> Result<Exported, AuditError> {
-        let (view, plan) = self.plan(filter)?;
+        let selection = self.select(filter)?;
         let mut table = Table::new(writer).map_err(AuditError::Export)?;
-        let entries = self.each(&view, &plan, filter, |record| {
-            table.push(record).map_err(AuditError::Export)
-        })?;
+        let entries = selection.each(|record| table.push(record).map_err(AuditError::Export))?;
         table.finish().map_err(AuditError::Export)?;
         Ok(Exported {
             entries,
@@ -105,26 +110,72 @@ impl AuditReader {
         })
     }
 
-    /// Gives every record that a filter finds, within its offset and limit, to `take`, and counts them.
+    /// Writes what a filter finds in `format`, record by record.
+    fn export_as(
+        &self,
+        writer: impl Write,
+        filter: &Filter,
+        format: &mut impl Format,
+    ) -> Result<Exported, AuditError> {
+        let selection = self.select(filter)?;
+        let mut lines = Lines::new(writer);
+        let mut text = String::new();
+        let entries = selection.each(|record| {
+            text.clear();
+            format.record(record, &mut text);
+            lines.text(&text)
+        })?;
+        text.clear();
+        format.end(&mut text);
+        lines.text(&text)?;
+        lines.finish()?;
+        Ok(Exported {
+            entries,
+            checkpoint: None,
+        })
+    }
+
+    /// What a filter finds in the log as it is now.
+    fn select<'f>(&self, filter: &'f Filter) -> Result<Selection<'f>, AuditError> {
+        let (view, plan) = self.plan(filter)?;
+        Ok(Selection { view, plan, filter })
+    }
+}
+
+/// A text format: what it writes for a record, and what after the last one.
+trait Format {
+    fn record(&mut self, record: &Record, out: &mut String);
+
+    fn end(&mut self, _out: &mut String) {}
+}
+
+/// What a filter found when it was asked. All that is handed out goes through here, one record at a time.
+struct Selection<'f> {
+    view: View,
+    plan: Plan,
+    filter: &'f Filter,
+}
+
+impl Selection<'_> {
+    /// The size of the log when it was asked.
+    fn size(&self) -> u64 {
+        self.plan.size
+    }
+
+    /// Gives every record, within the filter's offset and limit, to `take`, and counts them. It can be done again: the records are the same.
     fn each(
         &self,
-        view: &Snapshot,
-        plan: &Plan,
-        filter: &Filter,
         mut take: impl FnMut(&Record) -> Result<(), AuditError>,
     ) -> Result<u64, AuditError> {
+        let filter = self.filter;
         let offset = if filter.cursor.is_some() {
             0
         } else {
-            filter.offset
+            filter.offset as u64
         };
-        let (mut skipped, mut taken) = (0_usize, 0_usize);
+        let mut taken = 0_usize;
         let mut result = Ok(());
-        visit(view, &plan.rest, filter, self.is_ours(), |record| {
-            if skipped < offset {
-                skipped = skipped.saturating_add(1);
-                return ControlFlow::Continue(());
-            }
+        visit(&self.view, &self.plan.rest, filter, offset, |record| {
             if filter.limit.is_some_and(|limit| taken >= limit) {
                 return ControlFlow::Break(());
             }
@@ -148,20 +199,22 @@ impl<W: Write> Lines<W> {
         Self(io::BufWriter::new(writer))
     }
 
-    fn line(&mut self, text: &str) -> Result<(), AuditError> {
-        let written = self
-            .0
+    /// Lines that are whole already, or parts of one.
+    fn text(&mut self, text: &str) -> Result<(), AuditError> {
+        self.0
             .write_all(text.as_bytes())
-            .and_then(|()| self.0.write_all(b"\n"));
-        written.map_err(AuditError::Export)
+            .map_err(AuditError::Export)
+    }
+
+    fn line(&mut self, text: &str) -> Result<(), AuditError> {
+        self.text(text)?;
+        self.text("\n")
     }
 
     fn mark(&mut self, mark: &Mark) -> Result<(), AuditError> {
         let mut line = String::new();
         mark.push_to(&mut line);
-        self.0
-            .write_all(line.as_bytes())
-            .map_err(AuditError::Export)
+        self.text(&line)
     }
 
     fn finish(mut self) -> Result<(), AuditError> {

@@ -172,6 +172,13 @@ pub struct TrustFields<'a> {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Fields<'a> {
+    /// Commitments to personal data (RFC 9901).
+    #[serde(
+        default,
+        deserialize_with = "crate::strict::commitments",
+        rename = "_sd"
+    )]
+    pub(crate) sd: Texts<'a>,
     #[serde(default, deserialize_with = "object")]
     pub(crate) action: Option<Action<'a>>,
     #[serde(default, deserialize_with = "text")]
@@ -215,6 +222,7 @@ impl Fields<'_> {
     #[inline]
     pub(crate) fn of(kind: Kind) -> Self {
         Self {
+            sd: Cow::Borrowed(&[]),
             action: None,
             agent: None,
             approval: None,

@@ -1,12 +1,13 @@
 //! Which entries a query wants: conditions of different kinds must all hold, values given for one kind are alternatives.
 
-use std::ops::{Bound, RangeBounds};
+use std::ops::{Bound, Range, RangeBounds};
 
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 use time::OffsetDateTime;
 
 use crate::cursor::Cursor;
+use crate::durable::index::term::{self, Term};
 use crate::fields::Action;
 use crate::kind::{Kind, Outcome};
 use crate::record::Record;
@@ -25,7 +26,7 @@ pub enum Order {
 
 /// A text of an entry that a filter can ask for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Field {
+pub(crate) enum Field {
     Agent,
     Session,
     Action,
@@ -39,6 +40,22 @@ enum Field {
 }
 
 impl Field {
+    /// Tells fields apart in indexes on disk: these numbers stay.
+    pub(crate) fn tag(self) -> u8 {
+        match self {
+            Self::Agent => 0,
+            Self::Session => 1,
+            Self::Action => 2,
+            Self::ActionType => 3,
+            Self::Resource => 4,
+            Self::Scope => 5,
+            Self::ReasonCode => 6,
+            Self::Namespace => 7,
+            Self::Operator => 8,
+            Self::Event => 9,
+        }
+    }
+
     /// The key under which the text is written.
     fn key(self) -> &'static str {
         match self {
@@ -245,7 +262,7 @@ impl Filter {
         self
     }
 
-    /// Also counts all that match, whatever the limit; that reads every candidate.
+    /// Also counts all that match, whatever the limit; that reads every candidate, but for a directory, whose indexes know.
     pub fn count_matches(mut self) -> Self {
         self.count_matches = true;
         self
@@ -259,6 +276,39 @@ impl Filter {
             && self.end.is_none_or(|end| index < end)
             && self.admits(record.kind(), record.outcome(), record.ts())
             && self.reads(record)
+    }
+
+    /// What an index can look up: of each list, one term must be there.
+    pub(crate) fn terms(&self) -> Vec<Vec<Term>> {
+        let texts = self.texts.iter().map(|any| {
+            let terms = any.values.iter().map(|value| term::text(any.field, value));
+            terms.collect()
+        });
+        let kinds = self.kinds.iter().map(|kind| term::kind(kind.as_str()));
+        let outcomes = self.outcomes.iter();
+        let outcomes = outcomes.map(|outcome| term::outcome(outcome.as_str()));
+        let mut terms: Vec<Vec<Term>> = texts.collect();
+        terms.push(kinds.collect());
+        terms.push(outcomes.collect());
+        terms.retain(|any| !any.is_empty());
+        terms
+    }
+
+    /// The microseconds since the epoch that are meant; `None`: all.
+    pub(crate) fn times(&self) -> Option<Range<i64>> {
+        // An entry's time is whole microseconds, so that a fraction rounds up at both ends.
+        let micros = |at: OffsetDateTime| {
+            let nanos = at.unix_timestamp_nanos();
+            let up = i128::from(nanos.rem_euclid(1000) > 0);
+            i64::try_from(nanos.div_euclid(1000).saturating_add(up)).unwrap_or(i64::MAX)
+        };
+        (self.since.is_some() || self.until.is_some())
+            .then(|| self.since.map_or(i64::MIN, micros)..self.until.map_or(i64::MAX, micros))
+    }
+
+    /// Whether entries must be read to know whether they are meant.
+    pub(crate) fn reads_ext(&self) -> bool {
+        !self.ext.is_empty()
     }
 
     /// Whether the bytes of an entry that this crate wrote may meet the conditions on texts.

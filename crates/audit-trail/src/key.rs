@@ -11,8 +11,14 @@ use sha2::{Digest as _, Sha256};
 use crate::AuditError;
 use crate::note::NoteError;
 
-/// Signature type of plain Ed25519 in key material (C2SP signed-note).
-const ED25519: u8 = 0x01;
+/// What a key signs, as the first byte of its key material says (C2SP signed-note).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum KeyType {
+    /// Plain Ed25519 over the text of a note.
+    Ed25519 = 0x01,
+    /// Timestamped Ed25519 cosignatures of checkpoints (C2SP tlog-cosignature).
+    Cosignature = 0x04,
+}
 
 /// A name and the private key that signs under it.
 ///
@@ -39,10 +45,14 @@ impl SigningKey {
     /// # Errors
     /// [`AuditError::Note`] if `name` is empty or holds white space, a control character or `+`; [`AuditError::Random`] if the system gives no randomness.
     pub fn generate(name: &str) -> Result<Self, AuditError> {
+        Self::generate_of_type(KeyType::Ed25519, name)
+    }
+
+    pub(crate) fn generate_of_type(kind: KeyType, name: &str) -> Result<Self, AuditError> {
         let mut seed = [0; 32];
         getrandom::fill(&mut seed)
             .map_err(|e| AuditError::Random(io::Error::other(e.to_string())))?;
-        Ok(Self::from_seed(name, &seed)?)
+        Ok(Self::of_type(kind, name, &seed)?)
     }
 
     /// The key that a 32-byte Ed25519 seed stands for.
@@ -50,9 +60,26 @@ impl SigningKey {
     /// # Errors
     /// [`NoteError::Name`] if `name` is empty or holds white space, a control character or `+`.
     pub fn from_seed(name: &str, seed: &[u8; 32]) -> Result<Self, NoteError> {
+        Self::of_type(KeyType::Ed25519, name, seed)
+    }
+
+    pub(crate) fn of_type(kind: KeyType, name: &str, seed: &[u8; 32]) -> Result<Self, NoteError> {
         let key = ed25519_dalek::SigningKey::from_bytes(seed);
-        let verifier = VerifierKey::new(name, key.verifying_key())?;
+        let verifier = VerifierKey::new(kind, name, key.verifying_key())?;
         Ok(Self { key, verifier })
+    }
+
+    /// Reads the secret text form of a key of one type.
+    pub(crate) fn read(kind: KeyType, text: &str) -> Result<Self, NoteError> {
+        let rest = text
+            .strip_prefix("PRIVATE+KEY+")
+            .ok_or(NoteError::Key("it does not begin with `PRIVATE+KEY+`"))?;
+        let (name, id, seed) = decode(kind, rest)?;
+        let key = Self::of_type(kind, name, &seed)?;
+        if key.verifier.id != id {
+            return Err(NoteError::Key("its hash does not fit its name and key"));
+        }
+        Ok(key)
     }
 
     /// The name under which it signs: the origin of the log.
@@ -70,7 +97,7 @@ impl SigningKey {
     /// The secret text form `PRIVATE+KEY+name+hash+base64(0x01 ‖ seed)`, to be stored where only the log's owner can read it.
     #[must_use]
     pub fn to_secret_text(&self) -> String {
-        let encoded = encode(self.key.as_bytes());
+        let encoded = encode(self.verifier.kind, self.key.as_bytes());
         format!(
             "PRIVATE+KEY+{}+{:08x}+{encoded}",
             self.name(),
@@ -97,15 +124,7 @@ impl FromStr for SigningKey {
     /// # Errors
     /// [`NoteError::Key`] if the text has another form or its hash does not fit; the message never repeats the text.
     fn from_str(text: &str) -> Result<Self, NoteError> {
-        let rest = text
-            .strip_prefix("PRIVATE+KEY+")
-            .ok_or(NoteError::Key("it does not begin with `PRIVATE+KEY+`"))?;
-        let (name, id, seed) = decode(rest)?;
-        let key = Self::from_seed(name, &seed)?;
-        if key.verifier.id != id {
-            return Err(NoteError::Key("its hash does not fit its name and key"));
-        }
-        Ok(key)
+        Self::read(KeyType::Ed25519, text)
     }
 }
 
@@ -114,25 +133,44 @@ impl FromStr for SigningKey {
 /// Its text form is `name+hash+base64(0x01 ‖ public key)`.
 #[derive(Clone, PartialEq, Eq)]
 pub struct VerifierKey {
+    kind: KeyType,
     name: String,
     id: u32,
     key: ed25519_dalek::VerifyingKey,
 }
 
 impl VerifierKey {
-    fn new(name: &str, key: ed25519_dalek::VerifyingKey) -> Result<Self, NoteError> {
+    fn new(kind: KeyType, name: &str, key: ed25519_dalek::VerifyingKey) -> Result<Self, NoteError> {
         check_name(name)?;
         let mut hasher = Sha256::new();
         hasher.update(name.as_bytes());
-        hasher.update([b'\n', ED25519]);
+        hasher.update([b'\n', kind as u8]);
         hasher.update(key.as_bytes());
         let hash: [u8; 32] = hasher.finalize().into();
         let [a, b, c, d, ..] = hash;
         Ok(Self {
+            kind,
             name: name.to_owned(),
             id: u32::from_be_bytes([a, b, c, d]),
             key,
         })
+    }
+
+    /// Reads the text form of a key of one type.
+    pub(crate) fn read(kind: KeyType, text: &str) -> Result<Self, NoteError> {
+        let (name, id, bytes) = decode(kind, text)?;
+        let key = ed25519_dalek::VerifyingKey::from_bytes(&bytes)
+            .map_err(|_| NoteError::Key("it is not a point of the curve"))?;
+        let key = Self::new(kind, name, key)?;
+        if key.id != id {
+            return Err(NoteError::Key("its hash does not fit its name and key"));
+        }
+        Ok(key)
+    }
+
+    /// The public key alone: what makes two keys the same under whatever names.
+    pub(crate) fn public(&self) -> &[u8; 32] {
+        self.key.as_bytes()
     }
 
     /// The name: the origin of the log whose checkpoints it verifies.
@@ -160,7 +198,7 @@ impl fmt::Display for VerifierKey {
             "{}+{:08x}+{}",
             self.name,
             self.id,
-            encode(self.key.as_bytes())
+            encode(self.kind, self.key.as_bytes())
         )
     }
 }
@@ -179,14 +217,7 @@ impl FromStr for VerifierKey {
     /// # Errors
     /// [`NoteError::Key`] if the text has another form, is no Ed25519 key, or its hash does not fit.
     fn from_str(text: &str) -> Result<Self, NoteError> {
-        let (name, id, bytes) = decode(text)?;
-        let key = ed25519_dalek::VerifyingKey::from_bytes(&bytes)
-            .map_err(|_| NoteError::Key("it is not a point of the curve"))?;
-        let key = Self::new(name, key)?;
-        if key.id != id {
-            return Err(NoteError::Key("its hash does not fit its name and key"));
-        }
-        Ok(key)
+        Self::read(KeyType::Ed25519, text)
     }
 }
 
@@ -202,15 +233,15 @@ pub(crate) fn check_name(name: &str) -> Result<(), NoteError> {
     Ok(())
 }
 
-fn encode(bytes: &[u8; 32]) -> String {
-    let mut material = [ED25519; 33];
+fn encode(kind: KeyType, bytes: &[u8; 32]) -> String {
+    let mut material = [kind as u8; 33];
     let (_, key) = material.split_at_mut(1);
     key.copy_from_slice(bytes);
     BASE64_STANDARD.encode(material)
 }
 
 /// Splits `name+hash+base64`.
-fn decode(text: &str) -> Result<(&str, u32, [u8; 32]), NoteError> {
+fn decode(expected: KeyType, text: &str) -> Result<(&str, u32, [u8; 32]), NoteError> {
     let mut parts = text.splitn(3, '+');
     let (Some(name), Some(id), Some(material)) = (parts.next(), parts.next(), parts.next()) else {
         return Err(NoteError::Key("it has not the form `name+hash+base64`"));
@@ -228,8 +259,11 @@ fn decode(text: &str) -> Result<(&str, u32, [u8; 32]), NoteError> {
     let (kind, key) = material
         .split_first()
         .ok_or(NoteError::Key("its key is empty"))?;
-    if *kind != ED25519 {
-        return Err(NoteError::Key("its type is not Ed25519 (0x01)"));
+    if *kind != expected as u8 {
+        return Err(NoteError::Key(match expected {
+            KeyType::Ed25519 => "its type is not Ed25519 (0x01)",
+            KeyType::Cosignature => "its type is not an Ed25519 cosignature (0x04)",
+        }));
     }
     let key = key
         .try_into()

@@ -3,18 +3,24 @@
 use std::cell::Cell;
 use std::ops::Deref;
 use std::sync::Arc;
+use std::task::Waker;
 
 use uuid::Uuid;
 
+use crate::acknowledge::{Acknowledgement, Pending};
 use crate::builder::AuditLogBuilder;
 use crate::bundle::Meta;
 use crate::checkpoint::Checkpoint;
+use crate::clock::Clock;
 use crate::commit::Shared;
+use crate::durable::writing::Writing;
 use crate::emit::emit;
 use crate::entry::{Entry, micros};
 use crate::kind::Kind;
+use crate::personal::seal;
 use crate::reader::AuditReader;
 use crate::tree::leaf_hash;
+use crate::vault::Keeper;
 use crate::{AuditError, EntryError, MAX_ENTRY, id};
 
 /// An append-only log. Clones are handles to the same log; all of them may append at once, and read what an [`AuditReader`] reads.
@@ -36,6 +42,16 @@ use crate::{AuditError, EntryError, MAX_ENTRY, id};
 #[derive(Debug, Clone)]
 pub struct AuditLog {
     reader: AuditReader,
+    backing: Backing,
+    level: Acknowledgement,
+    pub(crate) vault: Option<Keeper>,
+}
+
+/// Where entries go.
+#[derive(Debug, Clone)]
+pub(crate) enum Backing {
+    Memory(Arc<Shared>),
+    Directory(Arc<Writing>),
 }
 
 /// Where an entry went.
@@ -49,14 +65,22 @@ pub struct Appended {
 }
 
 impl AuditLog {
-    /// Begins a new log.
+    /// Begins a new log, or goes on with one that is in a [directory](AuditLogBuilder::directory).
     pub fn builder() -> AuditLogBuilder {
         AuditLogBuilder::new()
     }
 
-    pub(crate) fn of(shared: Arc<Shared>) -> Self {
+    pub(crate) fn of(
+        reader: AuditReader,
+        backing: Backing,
+        level: Acknowledgement,
+        vault: Option<Keeper>,
+    ) -> Self {
         Self {
-            reader: AuditReader(shared),
+            reader,
+            backing,
+            level,
+            vault,
         }
     }
 
@@ -66,28 +90,65 @@ impl AuditLog {
         self.reader.clone()
     }
 
-    /// Appends an entry.
+    /// Appends an entry and returns when it is acknowledged at the log's [level](AuditLogBuilder::acknowledge).
     ///
-    /// When it returns `Ok`, every reader that looks from then on sees the entry and all before it; where the log has a
-    /// sink, the sink has taken it.
+    /// When it returns `Ok`, every reader in this process that looks from then on sees the entry and all before it, unless the level is `Buffered` and
+    /// the log is in a directory: then readers see it when it is durable. Where the log has a sink, the sink has taken it.
     ///
     /// # Errors
     /// [`AuditError::Entry`] if a field breaks the schema and [`AuditError::Random`] if there is no randomness for an id:
-    /// nothing was appended and the log goes on. [`AuditError::Sink`] if the sink failed, now or earlier, and
+    /// nothing was appended and the log goes on. [`AuditError::QueueFull`] and [`AuditError::DiskFull`]: nothing was appended, later it may be.
+    /// [`AuditError::Sink`] if the sink failed, [`AuditError::Storage`] if the disk did, now or earlier, and
     /// [`AuditError::Poisoned`]: nothing is recorded any more.
     ///
     /// # Concurrency
     /// In memory it waits for nobody but, rarely, for a thread that merges what waits. With a sink it waits until the sink
-    /// has taken the entry; threads that come meanwhile are written together.
+    /// has taken the entry; threads that come meanwhile are written together. In a directory it waits for a sync, which serves all threads that wait.
     #[expect(
         clippy::needless_pass_by_value,
         reason = "an entry is recorded once, and `log(Entry::event(..))` reads as it should"
     )]
     pub fn log(&self, entry: Entry<'_>) -> Result<Appended, AuditError> {
-        if entry.fields().kind == Kind::Genesis {
-            return Err(EntryError::Reserved.into());
+        refuse_genesis(&entry)?;
+        let appended = self.append(&entry)?;
+        self.backing.wait(appended.index, self.level)?;
+        Ok(appended)
+    }
+
+    /// Appends an entry and returns at once with a handle to wait for it, so that one thread can have many on their way.
+    ///
+    /// # Errors
+    /// As [`log`](Self::log), as far as it shows before the entry is written. Waits where the queue is full, unless the log was told to
+    /// [refuse](AuditLogBuilder::when_full).
+    ///
+    /// ```
+    /// use audit_trail::{Acknowledgement, AuditLog, Entry};
+    ///
+    /// let log = AuditLog::builder().build()?;
+    /// let pending = log.submit(Entry::event("started"))?;
+    /// assert_eq!(pending.wait(Acknowledgement::Buffered)?.index, 1);
+    /// # Ok::<(), audit_trail::AuditError>(())
+    /// ```
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "an entry is recorded once, as with `log`"
+    )]
+    pub fn submit(&self, entry: Entry<'_>) -> Result<Pending, AuditError> {
+        refuse_genesis(&entry)?;
+        let appended = self.append(&entry)?;
+        self.backing.ring();
+        Ok(self.pending(appended))
+    }
+
+    /// Returns when everything appended before is durable; in memory at once.
+    ///
+    /// # Errors
+    /// [`AuditError::Storage`] if the disk failed before.
+    pub fn flush(&self) -> Result<(), AuditError> {
+        match &self.backing {
+            Backing::Memory(_) => Ok(()),
+            Backing::Directory(writing) => writing.pipeline.flush(),
         }
-        self.append(&entry)
     }
 
     /// A new record id, for entries that are to share it, made of the clock's time and randomness.
@@ -95,51 +156,211 @@ impl AuditLog {
     /// # Errors
     /// [`AuditError::Random`] if the operating system gives no randomness.
     pub fn next_id(&self) -> Result<Uuid, AuditError> {
-        let now = micros(self.reader.0.clock.now())?;
+        let now = micros(self.backing.clock().now())?;
         id::next(now).map_err(AuditError::Random)
     }
 
-    /// Signs a checkpoint of everything logged so far and hands it to the sink, if there is one.
+    /// Signs a checkpoint of everything logged so far and hands it to the sink, if there is one; in a directory, publishes it there with its tiles.
     ///
     /// Call it at the end. Dropping the last handle does the same, but cannot tell whether it worked.
     ///
     /// # Errors
-    /// [`AuditError::Sink`] if the sink failed, now or earlier; [`AuditError::Poisoned`].
+    /// [`AuditError::Sink`] and [`AuditError::Storage`] if sink or disk failed, now or earlier; [`AuditError::Poisoned`].
     pub fn publish_checkpoint(&self) -> Result<Checkpoint, AuditError> {
-        let shared = &self.reader.0;
-        let mut state = shared.current()?;
-        shared.publish(&mut state)
+        match &self.backing {
+            Backing::Memory(shared) => {
+                let mut state = shared.current()?;
+                shared.publish(&mut state)
+            }
+            Backing::Directory(writing) => writing.publish(),
+        }
     }
 
+    /// The newest checkpoint that a quorum of witnesses has cosigned, since this handle's process opened the log.
+    #[must_use]
+    pub fn witnessed_checkpoint(&self) -> Option<Checkpoint> {
+        match &self.backing {
+            Backing::Memory(_) => None,
+            Backing::Directory(writing) => writing.witnessed(),
+        }
+    }
+
+    /// Puts an entry into the log, or into the queue to it.
     pub(crate) fn append(&self, entry: &Entry<'_>) -> Result<Appended, AuditError> {
-        let shared = &self.reader.0;
-        let fields = entry.fields();
-        let ts = micros(entry.time().unwrap_or_else(|| shared.clock.now()))?;
-        let id = match fields.id {
-            Some(id) => id,
-            None => id::next(ts).map_err(AuditError::Random)?,
-        };
-        with_scratch(|text| {
-            emit(fields, id, &shared.namespace, ts, text)?;
-            let outcome = fields.decision.as_ref().map(|decision| decision.outcome);
-            let meta = Meta {
-                leaf: leaf_hash(text.as_bytes()),
-                id,
-                ts,
-                kind: fields.kind,
-                outcome,
+        self.prepare(entry, |text, meta, keep| {
+            let index = match &self.backing {
+                Backing::Memory(shared) => {
+                    let _kept = keep()?;
+                    shared.append(text, meta)?
+                }
+                Backing::Directory(writing) => {
+                    writing.pipeline.enter(text.len())?;
+                    writing.pipeline.enqueue(text, meta, keep)?
+                }
             };
-            let index = shared.append(text, meta)?;
-            Ok(Appended { id, index })
+            Ok(Appended { id: meta.id, index })
+        })
+    }
+
+    /// As [`submit`](Self::submit), without waiting: `None` if it would have to.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn try_submit(&self, entry: &Entry<'_>) -> Option<Result<Pending, AuditError>> {
+        let Backing::Directory(writing) = &self.backing else {
+            let appended = refuse_genesis(entry).and_then(|()| self.append(entry));
+            return Some(appended.map(|appended| self.pending(appended)));
+        };
+        let appended = refuse_genesis(entry).and_then(|()| {
+            self.prepare(entry, |text, meta, keep| {
+                let Some(entered) = writing.pipeline.try_enter(text.len()) else {
+                    return Ok(None);
+                };
+                entered?;
+                let index = writing.pipeline.enqueue(text, meta, keep)?;
+                Ok(Some(Appended { id: meta.id, index }))
+            })
+        });
+        self.backing.ring();
+        appended
+            .transpose()
+            .map(|appended| appended.map(|appended| self.pending(appended)))
+    }
+
+    #[cfg(feature = "tokio")]
+    pub(crate) fn level(&self) -> Acknowledgement {
+        self.level
+    }
+
+    #[cfg(feature = "tokio")]
+    pub(crate) fn backing(&self) -> &Backing {
+        &self.backing
+    }
+
+    fn pending(&self, appended: Appended) -> Pending {
+        Pending::new(appended, self.backing.clone(), self.reader.clone())
+    }
+
+    /// Writes and hashes an entry, and lends it to `put` with what hands its personal data to the vault.
+    fn prepare<T>(
+        &self,
+        entry: &Entry<'_>,
+        put: impl FnOnce(&str, Meta, Keep<'_>) -> Result<T, AuditError>,
+    ) -> Result<T, AuditError> {
+        let sealed = seal(entry)?;
+        let mut entry = entry;
+        let committed;
+        if let Some(sealed) = &sealed {
+            committed = entry.with_fields(sealed.fields.clone());
+            entry = &committed;
+        }
+        with_scratch(|text| {
+            let meta = encode(entry, self.reader.namespace(), self.backing.clock(), text)?;
+            let keep = || {
+                sealed
+                    .as_ref()
+                    .map(|sealed| sealed.keep(self.vault.as_ref()))
+                    .transpose()
+            };
+            put(text, meta, &keep)
         })
     }
 }
+
+/// Hands an entry's personal data to the vault; while the answer lives, nobody is erased.
+pub(crate) type Keep<'k> = &'k dyn Fn() -> Result<Option<crate::vault::Kept<'k>>, AuditError>;
 
 impl Deref for AuditLog {
     type Target = AuditReader;
 
     fn deref(&self) -> &AuditReader {
         &self.reader
+    }
+}
+
+impl Backing {
+    fn clock(&self) -> &dyn Clock {
+        match self {
+            Self::Memory(shared) => &*shared.clock,
+            Self::Directory(writing) => &*writing.pipeline.clock,
+        }
+    }
+
+    /// Returns when entry `index` has got as far as `level`.
+    pub(crate) fn wait(&self, index: u64, level: Acknowledgement) -> Result<(), AuditError> {
+        if level == Acknowledgement::Buffered {
+            self.ring();
+            return Ok(());
+        }
+        match self {
+            Self::Memory(shared) => shared.reaches(level),
+            Self::Directory(writing) if level == Acknowledgement::Witnessed => {
+                writing.wait_witnessed(index)
+            }
+            Self::Directory(writing) => writing.pipeline.wait(index),
+        }
+    }
+
+    /// Whether entry `index` has got as far as `level`; if not, has `waker` woken when it has, or never will.
+    #[cfg_attr(not(feature = "tokio"), expect(dead_code, reason = "for async code"))]
+    pub(crate) fn poll(
+        &self,
+        index: u64,
+        level: Acknowledgement,
+        waker: &Waker,
+    ) -> Option<Result<(), AuditError>> {
+        match self {
+            Self::Memory(shared) => Some(shared.reaches(level)),
+            Self::Directory(_) if level == Acknowledgement::Buffered => Some(Ok(())),
+            Self::Directory(writing) if level == Acknowledgement::Witnessed => {
+                writing.poll_witnessed(index, waker)
+            }
+            Self::Directory(writing) => writing.pipeline.poll(index, waker),
+        }
+    }
+
+    /// Whether there may be room in the queue; if not, has `waker` woken when there may be.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn may_have_room(&self, waker: &Waker) -> bool {
+        match self {
+            Self::Memory(_) => true,
+            Self::Directory(writing) => writing.pipeline.admission.poll(waker),
+        }
+    }
+
+    /// Has what is in the queue committed by and by.
+    fn ring(&self) {
+        if let Self::Directory(writing) = self {
+            writing.pipeline.ring();
+        }
+    }
+}
+
+/// Writes and hashes an entry into `text`, which is empty.
+pub(crate) fn encode(
+    entry: &Entry<'_>,
+    namespace: &str,
+    clock: &dyn Clock,
+    text: &mut String,
+) -> Result<Meta, AuditError> {
+    let fields = entry.fields();
+    let ts = micros(entry.time().unwrap_or_else(|| clock.now()))?;
+    let id = match fields.id {
+        Some(id) => id,
+        None => id::next(ts).map_err(AuditError::Random)?,
+    };
+    emit(fields, id, namespace, ts, text)?;
+    Ok(Meta {
+        leaf: leaf_hash(text.as_bytes()),
+        id,
+        ts,
+        kind: fields.kind,
+        outcome: fields.decision.as_ref().map(|decision| decision.outcome),
+    })
+}
+
+fn refuse_genesis(entry: &Entry<'_>) -> Result<(), AuditError> {
+    match entry.fields().kind {
+        Kind::Genesis => Err(EntryError::Reserved.into()),
+        _ => Ok(()),
     }
 }
 

@@ -29,6 +29,9 @@ pub enum NoteError {
     /// None of the known keys has signed.
     #[error("no known key has signed the note")]
     Unsigned,
+    /// A checkpoint cannot be cosigned.
+    #[error("not cosigned: {0}")]
+    Cosignature(&'static str),
     /// The signed text is not a checkpoint of the key's log.
     #[error("malformed checkpoint: {0}")]
     Checkpoint(&'static str),
@@ -54,11 +57,12 @@ pub struct Note<'a> {
     signatures: Vec<Line<'a>>,
 }
 
+/// A signature line.
 #[derive(Debug, Clone)]
-struct Line<'a> {
-    name: &'a str,
-    id: u32,
-    signature: Vec<u8>,
+pub(crate) struct Line<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) id: u32,
+    pub(crate) signature: Vec<u8>,
 }
 
 impl<'a> Note<'a> {
@@ -86,6 +90,11 @@ impl<'a> Note<'a> {
             signatures.push(Line::parse(line)?);
         }
         Ok(Self { text, signatures })
+    }
+
+    /// The signature lines, known or not, in order.
+    pub(crate) fn lines(&self) -> &[Line<'a>] {
+        &self.signatures
     }
 
     /// The text, with its final newline. Not to be believed before [`verify`](Self::verify).
@@ -162,15 +171,19 @@ pub fn sign(text: &str, keys: &[&SigningKey]) -> Result<String, NoteError> {
     }
     let mut note = format!("{text}\n");
     for key in keys {
-        let mut bytes = key.verifier_key().id().to_be_bytes().to_vec();
-        bytes.extend_from_slice(&key.sign(text.as_bytes()));
-        note.push_str("— ");
-        note.push_str(key.name());
-        note.push(' ');
-        BASE64_STANDARD.encode_string(bytes, &mut note);
-        note.push('\n');
+        let signature = key.sign(text.as_bytes());
+        push_line(&mut note, key.name(), key.verifier_key().id(), &signature);
     }
     Ok(note)
+}
+
+/// Writes `— name base64(id ‖ signature)`.
+pub(crate) fn push_line(note: &mut String, name: &str, id: u32, signature: &[u8]) {
+    note.push_str("— ");
+    note.push_str(name);
+    note.push(' ');
+    BASE64_STANDARD.encode_string([&id.to_be_bytes(), signature].concat(), note);
+    note.push('\n');
 }
 
 #[cfg(test)]

@@ -1,10 +1,12 @@
 //! Finding entries: a filter's conditions become a walk over a view that no longer changes.
 
 use std::ops::{ControlFlow, Range};
+use std::sync::Arc;
 
 use crate::AuditError;
 use crate::bundle::Snapshot;
 use crate::cursor::Cursor;
+use crate::durable::catalog::Catalog;
 use crate::filter::{Filter, Order};
 use crate::kind::Outcome;
 use crate::record::Record;
@@ -39,15 +41,84 @@ impl OutcomeCounts {
     pub(crate) fn of(view: &Snapshot) -> Self {
         let mut counts = Self::default();
         for (_, _, meta) in view.iter() {
-            let count = match meta.outcome {
-                Some(Outcome::Allow) => &mut counts.allow,
-                Some(Outcome::Deny) => &mut counts.deny,
-                Some(Outcome::AllowWithCaveat) => &mut counts.allow_with_caveat,
-                None => continue,
-            };
-            *count = count.saturating_add(1);
+            counts.add(meta.outcome);
         }
         counts
+    }
+
+    pub(crate) fn add(&mut self, outcome: Option<Outcome>) {
+        let count = match outcome {
+            Some(Outcome::Allow) => &mut self.allow,
+            Some(Outcome::Deny) => &mut self.deny,
+            Some(Outcome::AllowWithCaveat) => &mut self.allow_with_caveat,
+            None => return,
+        };
+        *count = count.saturating_add(1);
+    }
+
+    pub(crate) fn join(&mut self, other: Self) {
+        let Self {
+            allow,
+            deny,
+            allow_with_caveat,
+        } = other;
+        self.allow = self.allow.saturating_add(allow);
+        self.deny = self.deny.saturating_add(deny);
+        self.allow_with_caveat = self.allow_with_caveat.saturating_add(allow_with_caveat);
+    }
+}
+
+/// Is handed index and exact bytes of entries; an error ends it.
+pub(crate) type Each<'e> = dyn FnMut(u64, &[u8]) -> Result<(), AuditError> + 'e;
+
+/// Entries as they were at one moment, wherever they are kept.
+#[derive(Debug)]
+pub(crate) enum View {
+    /// `ours` says that they were written by this crate and may be judged by their bytes.
+    Memory { snapshot: Snapshot, ours: bool },
+    Directory {
+        catalog: Arc<Catalog>,
+        range: Range<u64>,
+    },
+}
+
+impl View {
+    /// The oldest index that is there.
+    pub(crate) fn start(&self) -> u64 {
+        match self {
+            Self::Memory { snapshot, .. } => snapshot.start,
+            Self::Directory { range, .. } => range.start,
+        }
+    }
+
+    /// The index after the newest.
+    pub(crate) fn end(&self) -> u64 {
+        match self {
+            Self::Memory { snapshot, .. } => snapshot.end,
+            Self::Directory { range, .. } => range.end,
+        }
+    }
+
+    /// Hands over index and exact bytes of each entry, oldest first.
+    pub(crate) fn each(&self, see: &mut Each<'_>) -> Result<(), AuditError> {
+        match self {
+            Self::Memory { snapshot, .. } => snapshot
+                .iter()
+                .try_for_each(|(index, text, _)| see(index, text.as_bytes())),
+            Self::Directory { catalog, range } => catalog.entries(range, see),
+        }
+    }
+
+    fn count(&self, range: &Range<u64>, filter: &Filter) -> Result<u64, AuditError> {
+        if let Self::Directory { catalog, .. } = self {
+            return catalog.count(range, filter);
+        }
+        let mut count = 0_u64;
+        visit(self, range, filter, 0, |_| {
+            count = count.saturating_add(1);
+            ControlFlow::Continue(())
+        })?;
+        Ok(count)
     }
 }
 
@@ -120,13 +191,8 @@ impl Plan {
     }
 }
 
-/// Collects one page. `ours` says that the entries were written by this crate and may be judged by their bytes.
-pub(crate) fn page(
-    view: &Snapshot,
-    plan: &Plan,
-    filter: &Filter,
-    ours: bool,
-) -> Result<Page, AuditError> {
+/// Collects one page.
+pub(crate) fn page(view: &View, plan: &Plan, filter: &Filter) -> Result<Page, AuditError> {
     let mut page = Page {
         records: Vec::new(),
         next: None,
@@ -134,46 +200,38 @@ pub(crate) fn page(
         size: plan.size,
     };
     if filter.count_matches {
-        if plan.whole.start < view.start {
+        if plan.whole.start < view.start() {
             return Err(AuditError::Evicted {
                 index: plan.whole.start,
-                held_from: view.start,
+                held_from: view.start(),
             });
         }
-        let mut count = 0_u64;
-        visit(view, &plan.whole, filter, ours, |_| {
-            count = count.saturating_add(1);
-            ControlFlow::Continue(())
-        })?;
-        page.total_matched = Some(count);
+        page.total_matched = Some(view.count(&plan.whole, filter)?);
     }
     let limit = filter.limit.unwrap_or(usize::MAX);
     if limit == 0 {
         return Ok(page);
     }
-    let mut offset = if filter.cursor.is_some() {
+    let offset = if filter.cursor.is_some() {
         0
     } else {
-        filter.offset
+        filter.offset as u64
     };
-    visit(view, &plan.rest, filter, ours, |record| {
-        if offset > 0 {
-            offset = offset.saturating_sub(1);
-        } else if page.records.len() == limit {
+    visit(view, &plan.rest, filter, offset, |record| {
+        if page.records.len() == limit {
             page.next = Some(plan.cursor(record.index()));
             return ControlFlow::Break(());
-        } else {
-            page.records.push(record);
         }
+        page.records.push(record);
         ControlFlow::Continue(())
     })?;
     // Newest first can run into entries that were evicted since the first page: say so when they are asked for.
-    if page.next.is_none() && plan.rest.start < view.start {
-        let gone = view.start.saturating_sub(1);
+    if page.next.is_none() && plan.rest.start < view.start() {
+        let gone = view.start().saturating_sub(1);
         if page.records.is_empty() {
             return Err(AuditError::Evicted {
                 index: gone,
-                held_from: view.start,
+                held_from: view.start(),
             });
         }
         page.next = Some(plan.cursor(gone));
@@ -181,14 +239,18 @@ pub(crate) fn page(
     Ok(page)
 }
 
-/// Shows each record of `range` that meets the conditions, in the filter's order, until told to stop.
+/// Shows each record of `range` that meets the conditions, in the filter's order, after the first `skip`, until told to stop.
 pub(crate) fn visit(
-    view: &Snapshot,
+    view: &View,
     range: &Range<u64>,
     filter: &Filter,
-    ours: bool,
+    mut skip: u64,
     mut see: impl FnMut(Record) -> ControlFlow<()>,
 ) -> Result<(), AuditError> {
+    let (view, ours) = match view {
+        View::Memory { snapshot, ours } => (snapshot, *ours),
+        View::Directory { catalog, .. } => return catalog.visit(range, filter, skip, &mut see),
+    };
     let (start, end) = (range.start.max(view.start), range.end.min(view.end));
     let mut one = |index: u64| -> Result<ControlFlow<()>, AuditError> {
         let Some((text, meta)) = view.get(index) else {
@@ -198,11 +260,14 @@ pub(crate) fn visit(
             return Ok(ControlFlow::Continue(()));
         }
         let record = Record::with_leaf(index, text.as_bytes(), meta.leaf)?;
-        Ok(if filter.reads(&record) {
-            see(record)
-        } else {
-            ControlFlow::Continue(())
-        })
+        if !filter.reads(&record) {
+            return Ok(ControlFlow::Continue(()));
+        }
+        if skip > 0 {
+            skip = skip.saturating_sub(1);
+            return Ok(ControlFlow::Continue(()));
+        }
+        Ok(see(record))
     };
     let mut indexes = start..end;
     while let Some(index) = match filter.order {

@@ -1,127 +1,175 @@
 //! The handle that reads: entries, proofs and verification, and nothing that writes.
 
-use std::io::BufRead;
 use std::ops::Range;
-use std::sync::{Arc, Mutex};
+use std::path::Path;
+use std::sync::Arc;
 
 use uuid::Uuid;
 
 use crate::AuditError;
-use crate::bundle::{Meta, Snapshot};
 use crate::checkpoint::Checkpoint;
-use crate::clock::SystemClock;
-use crate::commit::{Shared, State};
+use crate::commit::Shared;
+use crate::durable::catalog::Catalog;
+use crate::durable::check::Progress;
+use crate::durable::directory::Directory;
 use crate::filter::Filter;
 use crate::note::VerifierKey;
-use crate::query::{OutcomeCounts, Page, Plan, page};
+use crate::query::{Each, OutcomeCounts, Page, Plan, View, page};
 use crate::record::Record;
-use crate::shards::Shards;
-use crate::store::Store;
-use crate::tree::{CompactRange, Hash, consistency_ranges, inclusion_ranges, leaf_hash};
+use crate::tail::Tail;
+use crate::tree::{CompactRange, Hash, consistency_ranges, inclusion_ranges};
 use crate::verdict::{Verified, VerifyError};
-use crate::verify::{Seen, Walk, scan};
 
 /// Reads a log. Cheap to clone; it cannot append.
 ///
-/// It belongs to a running [`AuditLog`](crate::AuditLog) and sees it grow, or to a file that was [read](Self::read_ndjson).
-/// Reading takes the log's lock for as long as it takes to merge what waits and to note what is there; searching, verifying
-/// and exporting happen outside it and do not hold up those who append.
+/// It belongs to a running [`AuditLog`](crate::AuditLog) and sees it grow, or to a directory that was [opened](Self::open) for
+/// reading, or to a file that was [read](Self::read_ndjson). In memory, reading takes the log's lock for as long as it takes
+/// to merge what waits and to note what is there; searching, verifying and exporting happen outside it and do not hold
+/// up those who append. From a directory, what is asked for is read from its files; nothing but hashes of every 256
+/// entries and the index of the newest segment is held in memory.
 ///
-/// Every method fails with [`AuditError::Poisoned`] after a panic inside the log; that is not repeated below.
+/// Every method fails with [`AuditError::Poisoned`] after a panic inside the log and, on a directory, with
+/// [`AuditError::Storage`] or [`AuditError::Corrupt`] when its files cannot be read or are damaged; that is not repeated below.
 #[derive(Debug, Clone)]
-pub struct AuditReader(pub(crate) Arc<Shared>);
+pub struct AuditReader {
+    backing: Backing,
+}
+
+/// Where the entries are.
+#[derive(Debug, Clone)]
+enum Backing {
+    Memory(Arc<Shared>),
+    Directory(Arc<Directory>),
+}
+
+/// A whole log, as far as it can be read, at one moment.
+pub(crate) struct Whole {
+    pub(crate) view: View,
+    /// The tree of the entries before.
+    pub(crate) before: CompactRange,
+    pub(crate) checkpoint: Option<Checkpoint>,
+}
 
 impl AuditReader {
-    /// Reads an exported log into memory, whole, and verifies it on the way, as [`verify_ndjson`](crate::verify_ndjson) does.
+    pub(crate) fn of_memory(shared: Arc<Shared>) -> Self {
+        Self {
+            backing: Backing::Memory(shared),
+        }
+    }
+
+    /// Reads what a catalog knows: at least the genesis entry must be there.
+    pub(crate) fn of_directory(
+        catalog: Arc<Catalog>,
+        key: Option<VerifierKey>,
+    ) -> Result<Self, AuditError> {
+        let directory = Directory::new(catalog, key)?;
+        Ok(Self {
+            backing: Backing::Directory(Arc::new(directory)),
+        })
+    }
+
+    /// What the handles of a log in memory share.
+    #[cfg(test)]
+    pub(crate) fn shared(&self) -> Option<&Arc<Shared>> {
+        match &self.backing {
+            Backing::Memory(shared) => Some(shared),
+            Backing::Directory(_) => None,
+        }
+    }
+
+    /// The catalog of a log in a directory.
+    pub(crate) fn catalog(&self) -> Option<&Arc<Catalog>> {
+        match &self.backing {
+            Backing::Memory(_) => None,
+            Backing::Directory(directory) => Some(directory.catalog()),
+        }
+    }
+
+    /// Opens a log's directory for reading, while its writer runs or when there is none. Takes no lock and writes nothing.
     ///
-    /// Without `key` no signature is checked and the level is [`Level::Tree`](crate::Level::Tree).
+    /// It shows everything up to the last whole commit, and more only after [`refresh`](Self::refresh). A commit that a crash
+    /// tore is not shown; the writer clears it away when it opens the log.
+    ///
+    /// Without `key` there is no [`checkpoint`](Self::checkpoint), and [`verify`](Self::verify) checks signatures against the keys
+    /// that the log itself names and establishes no more than [`Level::Tree`](crate::Level::Tree).
+    ///
+    /// Blocks on reading files: a few for each finished segment, and the newest segment whole.
     ///
     /// # Errors
-    /// [`VerifyError`] naming the line and what is wrong there; nothing of the file can be read then.
-    pub fn read_ndjson(
-        reader: impl BufRead,
-        key: Option<&VerifierKey>,
-        pin: Option<&Checkpoint>,
-    ) -> Result<(Self, Verified), VerifyError> {
-        let mut store = Store::new(None);
-        let mut namespace = None;
-        let (verified, last) = scan(reader, key, pin, |seen| match seen {
-            Seen::Pruned(range) => store = Store::after(range.clone()),
-            Seen::Entry(record) => {
-                namespace.get_or_insert_with(|| record.namespace().to_owned());
-                // Records are made of text, so this is never empty.
-                let text = std::str::from_utf8(record.bytes()).unwrap_or_default();
-                let meta = Meta {
-                    leaf: *record.leaf(),
-                    id: record.id(),
-                    ts: record.ts(),
-                    kind: record.kind(),
-                    outcome: record.outcome(),
-                };
-                store.push(text, meta);
-            }
-        })?;
-        let shards = Shards::new(store.size());
-        let shared = Shared {
-            namespace: namespace.unwrap_or_default(),
-            clock: Box::new(SystemClock),
-            signer: None,
-            verifier: key.cloned(),
-            has_sink: false,
-            shards,
-            state: Mutex::new(State {
-                store,
-                last,
-                output: None,
-                spares: Vec::new(),
-            }),
-        };
-        Ok((Self(Arc::new(shared)), verified))
+    /// [`AuditError::Config`] if there is no log in `dir` or `key` is of another log.
+    pub fn open(dir: impl AsRef<Path>, key: Option<&VerifierKey>) -> Result<Self, AuditError> {
+        Self::of_directory(Arc::new(Catalog::read_only(dir.as_ref())?), key.cloned())
+    }
+
+    /// Takes in what the log's writer has committed meanwhile, and gives the log's size. Other than in a directory that was
+    /// [opened](Self::open) for reading, that happens by itself.
+    ///
+    /// # Errors
+    /// None but the common ones.
+    pub fn refresh(&self) -> Result<u64, AuditError> {
+        match &self.backing {
+            Backing::Memory(shared) => Ok(shared.held()?.end),
+            Backing::Directory(directory) => directory.catalog().refresh(),
+        }
     }
 
     /// The namespace that entries carry.
     #[must_use]
     pub fn namespace(&self) -> &str {
-        &self.0.namespace
+        match &self.backing {
+            Backing::Memory(shared) => &shared.namespace,
+            Backing::Directory(directory) => directory.namespace(),
+        }
     }
 
-    /// The key that verifies the log's checkpoints; `None` for a file that was read without one.
+    /// The key that verifies the log's checkpoints; `None` for a file or directory that was read without one.
+    ///
+    /// In a directory whose key was rotated it is the one with which the log was opened, from which the others are known.
     #[must_use]
     pub fn verifier_key(&self) -> Option<&VerifierKey> {
-        self.0.verifier.as_ref()
+        match &self.backing {
+            Backing::Memory(shared) => shared.verifier.as_ref(),
+            Backing::Directory(directory) => directory.key(),
+        }
     }
 
     /// Number of entries ever logged, the genesis entry and evicted ones included.
     ///
     /// # Errors
-    /// None but the common one.
+    /// None but the common ones.
     pub fn size(&self) -> Result<u64, AuditError> {
-        Ok(self.0.current()?.store.size())
+        Ok(self.held()?.end)
     }
 
     /// Number of entries that can be read now.
     ///
     /// # Errors
-    /// None but the common one.
+    /// None but the common ones.
     pub fn count(&self) -> Result<u64, AuditError> {
-        let held = held(&self.0.current()?.store);
+        let held = self.held()?;
         Ok(held.end.saturating_sub(held.start))
     }
 
     /// Index of the oldest entry that can be read.
     ///
     /// # Errors
-    /// None but the common one.
+    /// None but the common ones.
     pub fn held_from(&self) -> Result<u64, AuditError> {
-        Ok(self.0.current()?.store.held_from())
+        Ok(self.held()?.start)
     }
 
     /// How many of the entries that can be read carry each outcome.
     ///
     /// # Errors
-    /// None but the common one.
+    /// None but the common ones.
     pub fn outcome_counts(&self) -> Result<OutcomeCounts, AuditError> {
-        Ok(OutcomeCounts::of(&self.view()?))
+        match &self.backing {
+            Backing::Memory(shared) => shared.outcome_counts(),
+            Backing::Directory(directory) => {
+                directory.catalog().current()?;
+                directory.catalog().outcome_counts()
+            }
+        }
     }
 
     /// Finds entries.
@@ -131,19 +179,21 @@ impl AuditReader {
     /// begins at, or its cursor has come to, an entry that is no longer held.
     pub fn query(&self, filter: &Filter) -> Result<Page, AuditError> {
         let (view, plan) = self.plan(filter)?;
-        page(&view, &plan, filter, self.is_ours())
+        page(&view, &plan, filter)
     }
 
     /// The entries of a record, in the order of the log: a decision and its outcome share their id. Empty if none is held.
     ///
     /// # Errors
-    /// None but the common one.
+    /// None but the common ones.
     pub fn get(&self, id: Uuid) -> Result<Vec<Record>, AuditError> {
-        let view = self.view()?;
-        view.iter()
-            .filter(|(_, _, meta)| meta.id == id)
-            .map(record)
-            .collect()
+        match &self.backing {
+            Backing::Memory(shared) => shared.of_id(id),
+            Backing::Directory(directory) => {
+                directory.catalog().current()?;
+                directory.catalog().of_id(id)
+            }
+        }
     }
 
     /// The entry at `index`.
@@ -151,35 +201,36 @@ impl AuditReader {
     /// # Errors
     /// [`AuditError::Evicted`] if it is no longer held, [`AuditError::OutOfRange`] if there is none yet.
     pub fn entry(&self, index: u64) -> Result<Record, AuditError> {
-        let state = self.0.current()?;
-        within(&state.store, index)?;
-        let view = state.store.snapshot(index, index.saturating_add(1));
-        drop(state);
-        view.iter().next().map(record).ok_or(AuditError::Poisoned)?
+        match &self.backing {
+            Backing::Memory(shared) => shared.entry(index),
+            Backing::Directory(directory) => {
+                let size = directory.catalog().current()?;
+                if index >= size {
+                    return Err(AuditError::OutOfRange { index, size });
+                }
+                directory.catalog().record(index)
+            }
+        }
     }
 
     /// The newest `n` entries that can be read, the newest first.
     ///
     /// # Errors
-    /// None but the common one.
+    /// None but the common ones.
     pub fn latest(&self, n: usize) -> Result<Vec<Record>, AuditError> {
-        let state = self.0.current()?;
-        let held = held(&state.store);
-        let start = held
-            .end
-            .saturating_sub(u64::try_from(n).unwrap_or(u64::MAX))
-            .max(held.start);
-        let view = state.store.snapshot(start, held.end);
-        drop(state);
-        view.iter().rev().map(record).collect()
+        Ok(self.query(&Filter::new().newest_first().limit(n))?.records)
     }
 
-    /// A signed checkpoint of everything logged so far; for a file, the last one in it.
+    /// A signed checkpoint of everything logged so far; for a file or a directory opened for reading, the last one in it.
     ///
     /// # Errors
-    /// [`AuditError::NoCheckpoint`] for a file without a verified one.
+    /// [`AuditError::NoCheckpoint`] for a file without a verified one, or without a key to verify it;
+    /// [`AuditError::Note`] if the last one in a directory is not signed by the log's key.
     pub fn checkpoint(&self) -> Result<Checkpoint, AuditError> {
-        self.0.checkpoint(&mut *self.0.current()?)
+        match &self.backing {
+            Backing::Memory(shared) => shared.newest_checkpoint(),
+            Backing::Directory(directory) => directory.checkpoint(),
+        }
     }
 
     /// Root of the tree over the first `size` entries.
@@ -188,18 +239,11 @@ impl AuditReader {
     /// [`AuditError::OutOfRange`] if the log is not that large; [`AuditError::Evicted`] if `size` is no multiple of 256 and
     /// ends among entries that are no longer held.
     pub fn root(&self, size: u64) -> Result<Hash, AuditError> {
-        let state = self.0.current()?;
-        let now = state.store.size();
-        if size > now {
-            return Err(AuditError::OutOfRange {
-                index: size,
-                size: now,
-            });
+        self.reach(size)?;
+        match &self.backing {
+            Backing::Memory(shared) => shared.root(size),
+            Backing::Directory(directory) => Ok(directory.catalog().range(size)?.root()),
         }
-        state
-            .store
-            .root(size)
-            .ok_or_else(|| evicted(&state.store, size.saturating_sub(1)))
     }
 
     /// The proof that entry `index` is in the tree of the first `size` entries; check it with [`verify_inclusion`](crate::verify_inclusion).
@@ -207,18 +251,12 @@ impl AuditReader {
     /// # Errors
     /// [`AuditError::OutOfRange`] if `index ≥ size` or the log is not that large; [`AuditError::Evicted`] if the entry is no longer held.
     pub fn inclusion_proof(&self, index: u64, size: u64) -> Result<Vec<Hash>, AuditError> {
-        let state = self.0.current()?;
-        let now = state.store.size();
-        if size > now || index >= size {
-            let (index, size) = if size > now {
-                (size, now)
-            } else {
-                (index, size)
-            };
+        self.reach(size)?;
+        if index >= size {
             return Err(AuditError::OutOfRange { index, size });
         }
-        within(&state.store, index)?;
-        prove(&state.store, &inclusion_ranges(index, size), index)
+        self.refuse_evicted(index)?;
+        self.roots(size, &inclusion_ranges(index, size), index)
     }
 
     /// The proof that the tree of `new` entries begins with that of `old`; check it with [`verify_consistency`](crate::verify_consistency).
@@ -227,126 +265,155 @@ impl AuditReader {
     /// [`AuditError::OutOfRange`] if `old > new` or the log is not that large; [`AuditError::Evicted`] if `old` is no multiple
     /// of 256 and ends among entries that are no longer held.
     pub fn consistency_proof(&self, old: u64, new: u64) -> Result<Vec<Hash>, AuditError> {
-        let state = self.0.current()?;
-        let now = state.store.size();
-        if new > now || old > new {
-            let (index, size) = if new > now { (new, now) } else { (old, new) };
-            return Err(AuditError::OutOfRange { index, size });
+        self.reach(new)?;
+        if old > new {
+            return Err(AuditError::OutOfRange {
+                index: old,
+                size: new,
+            });
         }
-        prove(
-            &state.store,
-            &consistency_ranges(old, new),
-            old.saturating_sub(1),
-        )
+        let ranges = consistency_ranges(old, new);
+        self.roots(new, &ranges, old.saturating_sub(1))
     }
 
-    /// Hashes every entry in memory anew and compares with the log's tree, with a checkpoint signed by its key, and with `pin`.
+    /// Follows the log from entry `from` on: see [`Tail`].
+    #[must_use]
+    pub fn tail(&self, from: u64) -> Tail {
+        Tail::new(self.clone(), from)
+    }
+
+    /// Hashes every entry anew and compares with the log's tree, with checkpoints signed by its key, and with `pin`.
     ///
-    /// For a running log the level is `Signed` over all entries, for it signs a checkpoint now; only a pin that was kept
-    /// elsewhere speaks against the holder of the key.
+    /// For a running log in memory the level is `Signed` over all entries, for it signs a checkpoint now; only a pin that was
+    /// kept elsewhere speaks against the holder of the key.
+    ///
+    /// A directory is read from its segments alone, whole: each block and commit, its signed checkpoint under the key that was
+    /// in force then, the published checkpoint. Bytes are compared, not parsed: whether an entry keeps to the schema shows
+    /// when it is read. Uses all cores; nothing is written.
     ///
     /// # Errors
-    /// [`VerifyError`] saying what does not agree.
+    /// [`VerifyError`] saying what does not agree, and for a directory in which file and bytes.
     pub fn verify(&self, pin: Option<&Checkpoint>) -> Result<Verified, VerifyError> {
-        let internal = |error: AuditError| VerifyError::Log(error.to_string());
-        let (view, range, checkpoint, root) = {
-            let mut state = self.0.current().map_err(internal)?;
-            let checkpoint = optional(self.0.checkpoint(&mut state)).map_err(internal)?;
-            let (view, range) = everything(&state.store).map_err(internal)?;
-            let root = state.store.root(view.end);
-            (view, range, checkpoint, root)
+        self.verify_with(pin, &mut |_| {})
+    }
+
+    /// Does what [`verify`](Self::verify) does and tells now and then, on this thread, how far it has got.
+    ///
+    /// # Errors
+    /// As [`verify`](Self::verify).
+    pub fn verify_with(
+        &self,
+        pin: Option<&Checkpoint>,
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<Verified, VerifyError> {
+        let origin = match &self.backing {
+            Backing::Memory(shared) => shared.verifier.as_ref().map(VerifierKey::name),
+            Backing::Directory(directory) => Some(directory.origin()),
         };
-        if let (Some(pin), Some(key)) = (pin, self.verifier_key())
-            && pin.origin() != key.name()
+        if let (Some(pin), Some(origin)) = (pin, origin)
+            && pin.origin() != origin
         {
             return Err(VerifyError::PinOrigin {
                 pin: pin.origin().to_owned(),
-                log: key.name().to_owned(),
+                log: origin.to_owned(),
             });
         }
-        let mut walk = Walk::new(range, pin)?;
-        for (_, text, _) in view.iter() {
-            walk.push(leaf_hash(text.as_bytes()))?;
-            if let Some(checkpoint) = checkpoint
-                .as_ref()
-                .filter(|checkpoint| checkpoint.size() == walk.size())
-            {
-                walk.checkpoint(checkpoint.size(), checkpoint.root(), true)
-                    .map_err(|_| VerifyError::Root { size: walk.size() })?;
-            }
+        match &self.backing {
+            Backing::Memory(shared) => shared.verify(pin, &mut |entries, bytes| {
+                progress(Progress {
+                    entries,
+                    bytes,
+                    total_bytes: None,
+                });
+            }),
+            Backing::Directory(directory) => directory.verify(pin, progress),
         }
-        if root != Some(walk.root()) {
-            return Err(VerifyError::Root { size: walk.size() });
+    }
+
+    pub(crate) fn plan(&self, filter: &Filter) -> Result<(View, Plan), AuditError> {
+        match &self.backing {
+            Backing::Memory(shared) => shared.plan(filter),
+            Backing::Directory(directory) => directory.plan(filter),
         }
-        walk.finish()
     }
 
-    pub(crate) fn plan(&self, filter: &Filter) -> Result<(Snapshot, Plan), AuditError> {
-        let state = self.0.current()?;
-        let held = held(&state.store);
-        let plan = Plan::new(filter, &held, filter.digest(state.store.first_leaf()))?;
-        let view = state
-            .store
-            .snapshot(plan.whole.start.max(held.start), plan.whole.end);
-        Ok((view, plan))
+    /// Everything that can be read.
+    pub(crate) fn everything(&self) -> Result<Whole, AuditError> {
+        match &self.backing {
+            Backing::Memory(shared) => shared.everything(),
+            Backing::Directory(directory) => directory.everything(),
+        }
     }
 
-    /// All that can be read.
-    fn view(&self) -> Result<Snapshot, AuditError> {
-        let state = self.0.current()?;
-        let held = held(&state.store);
-        Ok(state.store.snapshot(held.start, held.end))
+    /// Roots of neighbouring complete subtrees of `width` leaves, a power of two, the first beginning at leaf `start`, a multiple of it.
+    pub(crate) fn subtrees(
+        &self,
+        start: u64,
+        width: u64,
+        count: u64,
+    ) -> Result<Vec<Hash>, AuditError> {
+        let span = width.checked_mul(count).and_then(|n| n.checked_add(start));
+        self.reach(span.unwrap_or(u64::MAX))?;
+        if let Backing::Directory(directory) = &self.backing {
+            return directory.catalog().subtrees(start, width, count);
+        }
+        let next = |number: u64| start.saturating_add(width.saturating_mul(number));
+        let ranges: Vec<_> = (0..count)
+            .map(|number| (next(number), next(number.saturating_add(1))))
+            .collect();
+        self.roots(span.unwrap_or(0), &ranges, start)
     }
 
-    /// Whether the entries were written by this crate, rather than read from a file.
-    pub(crate) fn is_ours(&self) -> bool {
-        self.0.signer.is_some()
+    /// Hands over index and exact bytes of each entry in `range`, oldest first.
+    pub(crate) fn bytes(&self, range: Range<u64>, each: &mut Each<'_>) -> Result<(), AuditError> {
+        self.reach(range.end)?;
+        match &self.backing {
+            Backing::Memory(shared) => shared
+                .between(range.start, range.end)?
+                .iter()
+                .try_for_each(|(index, text, _)| each(index, text.as_bytes())),
+            Backing::Directory(directory) => directory.catalog().entries(&range, each),
+        }
     }
-}
 
-fn held(store: &Store) -> Range<u64> {
-    store.held_from()..store.size()
-}
-
-fn record((index, text, meta): (u64, &str, &Meta)) -> Result<Record, AuditError> {
-    Ok(Record::with_leaf(index, text.as_bytes(), meta.leaf)?)
-}
-
-fn within(store: &Store, index: u64) -> Result<(), AuditError> {
-    let held = held(store);
-    if index >= held.end {
-        return Err(AuditError::OutOfRange {
-            index,
-            size: held.end,
-        });
+    /// Roots of subtrees of the tree over the first `size` entries. `index` is the entry to be named where hashes are gone.
+    pub(crate) fn roots(
+        &self,
+        size: u64,
+        ranges: &[(u64, u64)],
+        index: u64,
+    ) -> Result<Vec<Hash>, AuditError> {
+        match &self.backing {
+            Backing::Memory(shared) => shared.roots(ranges, index),
+            Backing::Directory(directory) => directory.catalog().roots(size, ranges),
+        }
     }
-    if index < held.start {
-        Err(evicted(store, index))
-    } else {
+
+    /// Refuses a size that the log does not have.
+    pub(crate) fn reach(&self, size: u64) -> Result<(), AuditError> {
+        let now = self.size()?;
+        if size > now {
+            return Err(AuditError::OutOfRange {
+                index: size,
+                size: now,
+            });
+        }
         Ok(())
     }
-}
 
-fn evicted(store: &Store, index: u64) -> AuditError {
-    AuditError::Evicted {
-        index,
-        held_from: store.held_from(),
+    pub(crate) fn refuse_evicted(&self, index: u64) -> Result<(), AuditError> {
+        match &self.backing {
+            Backing::Memory(shared) => shared.within(index),
+            Backing::Directory(_) => Ok(()),
+        }
     }
-}
 
-fn prove(store: &Store, ranges: &[(u64, u64)], index: u64) -> Result<Vec<Hash>, AuditError> {
-    let hashes = ranges
-        .iter()
-        .map(|(start, end)| store.subtree(*start, *end))
-        .collect::<Option<_>>();
-    hashes.ok_or_else(|| evicted(store, index))
-}
-
-/// All entries whose leaves are there, and the tree before them.
-pub(crate) fn everything(store: &Store) -> Result<(Snapshot, CompactRange), AuditError> {
-    let from = store.pruned_to();
-    let range = store.range(from).ok_or(AuditError::Poisoned)?;
-    Ok((store.snapshot(from, store.size()), range))
+    fn held(&self) -> Result<Range<u64>, AuditError> {
+        match &self.backing {
+            Backing::Memory(shared) => shared.held(),
+            Backing::Directory(directory) => Ok(0..directory.catalog().current()?),
+        }
+    }
 }
 
 /// A checkpoint, where there can be one.
@@ -357,41 +424,5 @@ pub(crate) fn optional(
         Ok(checkpoint) => Ok(Some(checkpoint)),
         Err(AuditError::NoCheckpoint) => Ok(None),
         Err(other) => Err(other),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::bundle::Bundle;
-    use crate::{AuditLog, Entry};
-
-    /// Changes the bytes of the first bundle in memory, as a fault or an attacker inside the process would.
-    fn damage(log: &AuditLog, change: impl FnOnce(&mut Bundle)) {
-        let mut state = log.0.current().unwrap();
-        change(Arc::make_mut(&mut state.store.held_mut()[0]));
-    }
-
-    #[test]
-    fn a_byte_changed_in_memory_shows() {
-        for size in [2, 256, 257, 600] {
-            let log = AuditLog::builder().build().unwrap();
-            for i in 1..size {
-                log.log(Entry::event(&format!("event-{i}"))).unwrap();
-            }
-            assert!(log.verify(None).is_ok());
-            damage(&log, |bundle| {
-                let altered = bundle.text_mut().replacen("event-1", "event-2", 1);
-                *bundle.text_mut() = altered;
-            });
-            let found = log.verify(None).unwrap_err();
-            assert!(
-                matches!(found, VerifyError::Root { .. }),
-                "size {size}: {found}"
-            );
-            let mut file = Vec::new();
-            log.export_ndjson(&mut file).unwrap();
-            assert!(crate::verify_ndjson(&file[..], log.verifier_key().unwrap(), None).is_err());
-        }
     }
 }

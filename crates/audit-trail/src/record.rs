@@ -1,5 +1,6 @@
 //! A recorded entry, as readers get it: its exact bytes and what they say. Nothing in it can be changed.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use time::OffsetDateTime;
@@ -164,6 +165,14 @@ impl Record {
     #[must_use]
     pub fn approval(&self) -> Option<&Approval<'static>> {
         self.0.fields.approval.as_ref()
+    }
+
+    /// What stands for personal data in it: the base64url SHA-256 of each disclosure (RFC 9901), sorted. Empty without any.
+    ///
+    /// [`Vault::disclose`](crate::Vault::disclose) gives the values, where they are still there.
+    #[must_use]
+    pub fn commitments(&self) -> &[Cow<'static, str>] {
+        &self.0.fields.sd
     }
 
     /// Which rules were in force.

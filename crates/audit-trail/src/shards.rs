@@ -70,7 +70,8 @@ impl Shards {
         buffer.text.push_str(text);
         let end = buffer.text.len();
         // The number is taken inside the lock: whoever holds all the locks sees every entry of every number taken so far.
-        let seq = self.next.fetch_add(1, Ordering::Relaxed);
+        // Sequentially consistent, for whoever counts on seeing it before the taker looks whether somebody has to be roused.
+        let seq = self.next.fetch_add(1, Ordering::SeqCst);
         buffer.slots.push(Slot { seq, end, meta });
         let pressure = match (buffer.slots.len(), end) {
             (n, b) if n >= INSIST || b >= INSIST_BYTES => Pressure::Insist,
@@ -78,6 +79,11 @@ impl Shards {
             _ => Pressure::None,
         };
         Ok((seq, pressure))
+    }
+
+    /// Number of entries ever taken.
+    pub(crate) fn taken(&self) -> u64 {
+        self.next.load(Ordering::SeqCst)
     }
 
     /// Takes all that waits, leaving `spares` or empty buffers in place.

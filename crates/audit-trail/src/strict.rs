@@ -11,6 +11,7 @@ use uuid::Uuid;
 use crate::EntryError;
 use crate::emit::emit;
 use crate::fields::Fields;
+use crate::personal::is_digest;
 
 /// Reads the bytes of an entry and checks every rule of the schema.
 pub(crate) fn parse(bytes: &[u8]) -> Result<Fields<'static>, EntryError> {
@@ -65,6 +66,20 @@ pub(crate) fn objects<'de, 'a, D: Deserializer<'de>, T: Deserialize<'de> + Clone
 ) -> Result<Cow<'a, [T]>, D::Error> {
     let items = Vec::<Present<T>>::deserialize(deserializer)?;
     Ok(items.into_iter().map(|Present(item)| item).collect())
+}
+
+/// Digests of disclosures: at least one, sorted, each once.
+pub(crate) fn commitments<'de, 'a, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Cow<'a, [Cow<'a, str>]>, D::Error> {
+    let digests = Vec::<String>::deserialize(deserializer)?;
+    let sorted = digests.is_sorted_by(|a, b| a < b);
+    if digests.is_empty() || !sorted || !digests.iter().all(|text| is_digest(text)) {
+        return Err(D::Error::custom(
+            "`_sd` is not a sorted list of different base64url digests",
+        ));
+    }
+    Ok(digests.into_iter().map(Cow::Owned).collect())
 }
 
 /// A UUID of version 7 as hyphenated lower-case text.

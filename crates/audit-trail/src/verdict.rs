@@ -2,11 +2,13 @@
 
 use std::fmt;
 use std::io;
+use std::ops::Range;
 
 use thiserror::Error;
 
 use crate::EntryError;
 use crate::note::NoteError;
+use crate::tiles::TileError;
 use crate::tree::Hash;
 
 /// How strong the evidence is, from weak to strong.
@@ -19,6 +21,8 @@ pub enum Level {
     Signed,
     /// And they agree with a checkpoint that the caller kept: evident against the key's holder too, up to that size.
     Pinned,
+    /// A quorum of the caller's policy has cosigned the checkpoint: who holds the key cannot show others another history, either.
+    Witnessed,
 }
 
 impl fmt::Display for Level {
@@ -27,7 +31,24 @@ impl fmt::Display for Level {
             Self::Tree => "tree",
             Self::Signed => "signed",
             Self::Pinned => "pinned",
+            Self::Witnessed => "witnessed",
         })
+    }
+}
+
+/// How many of a policy's witnesses have cosigned. Displayed as `2/3`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Witnesses {
+    /// Number of witnesses whose cosignature was verified, each counted once.
+    pub signed: u64,
+    /// Number of witnesses in the policy.
+    pub known: u64,
+}
+
+impl fmt::Display for Witnesses {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.signed, self.known)
     }
 }
 
@@ -50,6 +71,8 @@ pub struct Verified {
     pub checkpoints: u64,
     /// Size of the pin that was checked.
     pub pinned_size: Option<u64>,
+    /// The witnesses that were counted, where the caller gave a policy.
+    pub witnesses: Option<Witnesses>,
 }
 
 impl Verified {
@@ -75,7 +98,11 @@ impl fmt::Display for Verified {
             first_index,
             ..
         } = self;
-        write!(f, "{level}: covered up to {covered_size} of {size} entries")?;
+        write!(f, "{level}")?;
+        if let Some(witnesses) = self.witnesses.filter(|_| *level == Level::Witnessed) {
+            write!(f, "({witnesses})")?;
+        }
+        write!(f, ": covered up to {covered_size} of {size} entries")?;
         if let Some(pinned) = self.pinned_size {
             write!(f, ", pinned up to {pinned}")?;
         }
@@ -144,6 +171,51 @@ pub enum VerifyError {
         /// Size at which they should.
         size: u64,
     },
+    /// A file of the tiled log is not what it should be.
+    #[error("{path}: {fault}")]
+    Tile {
+        /// Its path.
+        path: String,
+        /// What is wrong with it.
+        fault: Fault,
+    },
+    /// An entry is not what should stand there.
+    #[error("entry {index}: {fault}")]
+    Entry {
+        /// Its index.
+        index: u64,
+        /// What is wrong with it.
+        fault: Fault,
+    },
+    /// The witnesses that have cosigned are no quorum of the policy.
+    #[error("only {0} of the policy's witnesses have cosigned, which is no quorum")]
+    NotWitnessed(Witnesses),
+    /// A segment of the log's directory is not what it should be.
+    #[error("{file}, bytes {} to {}, from entry {index} on: {problem}", .range.start, .range.end)]
+    Segment {
+        /// The file, named within the directory.
+        file: String,
+        /// The bytes that cannot be right.
+        range: Range<u64>,
+        /// The first entry that is in question.
+        index: u64,
+        /// What is wrong.
+        problem: String,
+    },
+    /// The checkpoint that the log's directory publishes does not agree with its segments.
+    #[error("the published checkpoint covers {covered} entries, and {problem}")]
+    Published {
+        /// How many entries it says that it covers; 0 if it cannot be read.
+        covered: u64,
+        /// What is wrong.
+        problem: String,
+    },
+    /// The log is not the one that was meant: none of the keys that have signed it is the caller's.
+    #[error("the log was never signed by the key `{key}`")]
+    Key {
+        /// The caller's key.
+        key: String,
+    },
     /// The log itself cannot be read.
     #[error("{0}")]
     Log(String),
@@ -182,6 +254,15 @@ pub enum Fault {
         /// What stands before it.
         before: u64,
     },
+    /// It is not there.
+    #[error("is not there")]
+    Missing,
+    /// It is not a bundle of as many entries as its path says.
+    #[error("{0}")]
+    Bundle(#[from] TileError),
+    /// It holds other hashes than the entries below it have: it or they were changed.
+    #[error("does not hold the hashes of the entries below it")]
+    Hashes,
     /// The entries before a checkpoint are not those that it covers: some were changed, exchanged or reordered.
     #[error("the entries up to here are not those that the checkpoint covers")]
     CheckpointRoot,

@@ -158,7 +158,7 @@ fn unsigned(note: &str) -> Result<(u64, Hash), NoteError> {
 }
 
 /// Whether an entry is the genesis entry of the log whose key this is.
-fn is_genesis_of(record: &Record, key: Option<&VerifierKey>) -> bool {
+pub(crate) fn is_genesis_of(record: &Record, key: Option<&VerifierKey>) -> bool {
     let origin = record
         .ext()
         .map(Ext::to_value)
@@ -264,6 +264,7 @@ impl<'p> Walk<'p> {
             root: self.range.root(),
             checkpoints: self.checkpoints,
             pinned_size,
+            witnesses: None,
         })
     }
 }

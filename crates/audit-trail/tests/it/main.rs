@@ -2,14 +2,35 @@
 
 mod append;
 mod arbitrary;
+#[cfg(feature = "tokio")]
+mod asynchronous;
+mod bad_input;
 mod bounded;
+mod chain;
+mod child;
+mod cosignatures;
+mod crash;
+mod directory;
+mod durable;
+mod evidence;
 mod export;
+mod faults;
+mod follow;
+mod full;
 mod judges;
+mod judges_large;
+mod personal;
+mod policy;
+mod published;
 mod query;
+mod receipts;
 mod schema;
+mod siem;
 mod sink;
 mod tamper;
+mod tiles;
 mod vectors;
+mod witness;
 
 use audit_trail::{AuditLog, Entry, ManualClock, SigningKey};
 use time::macros::datetime;

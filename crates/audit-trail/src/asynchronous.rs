@@ -1,0 +1,132 @@
+//! The log for async code: waiting suspends the task, and what blocks on a disk runs where blocking is allowed.
+
+use std::future::poll_fn;
+use std::task::Poll;
+
+use crate::AuditError;
+use crate::acknowledge::{Acknowledgement, Pending};
+use crate::checkpoint::Checkpoint;
+use crate::entry::Entry;
+use crate::filter::Filter;
+use crate::log::{Appended, AuditLog, Backing};
+use crate::query::Page;
+use crate::reader::AuditReader;
+use crate::receipt::Receipt;
+use crate::verdict::{Verified, VerifyError};
+
+impl AuditLog {
+    /// As [`log`](Self::log), suspending the task until the entry is acknowledged. Dropping the future before it is ready leaves open whether the
+    /// entry was recorded; it is, if the future got past the full queue.
+    ///
+    /// # Errors
+    /// As [`log`](Self::log).
+    ///
+    /// ```
+    /// use audit_trail::{AuditLog, Entry};
+    ///
+    /// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+    /// let log = AuditLog::builder().build()?;
+    /// let appended = log.log_async(Entry::event("started")).await?;
+    /// assert_eq!(appended.index, 1);
+    /// # Ok::<(), audit_trail::AuditError>(())
+    /// # }).unwrap();
+    /// ```
+    pub async fn log_async(&self, entry: Entry<'_>) -> Result<Appended, AuditError> {
+        let level = self.level();
+        self.submit_async(entry).await?.acknowledged(level).await
+    }
+
+    /// As [`submit`](Self::submit), suspending the task while the queue is full.
+    ///
+    /// # Errors
+    /// As [`submit`](Self::submit).
+    pub async fn submit_async(&self, entry: Entry<'_>) -> Result<Pending, AuditError> {
+        loop {
+            if let Some(pending) = self.try_submit(&entry) {
+                return pending;
+            }
+            self.backing().room().await;
+        }
+    }
+
+    /// As [`publish_checkpoint`](Self::publish_checkpoint), on a thread that may block.
+    ///
+    /// # Errors
+    /// As [`publish_checkpoint`](Self::publish_checkpoint).
+    pub async fn publish_checkpoint_async(&self) -> Result<Checkpoint, AuditError> {
+        let log = self.clone();
+        blocking(move || log.publish_checkpoint()).await?
+    }
+}
+
+impl Pending {
+    /// As [`wait`](Self::wait), suspending the task.
+    ///
+    /// # Errors
+    /// As [`wait`](Self::wait).
+    pub async fn acknowledged(&self, level: Acknowledgement) -> Result<Appended, AuditError> {
+        let index = self.appended().index;
+        poll_fn(
+            |context| match self.backing().poll(index, level, context.waker()) {
+                Some(answer) => Poll::Ready(answer),
+                None => Poll::Pending,
+            },
+        )
+        .await?;
+        Ok(self.appended())
+    }
+
+    /// As [`receipt`](Self::receipt), suspending the task.
+    ///
+    /// # Errors
+    /// As [`receipt`](Self::receipt).
+    pub async fn receipt_async(&self) -> Result<Receipt, AuditError> {
+        self.acknowledged(Acknowledgement::Signed).await?;
+        let pending = self.clone();
+        blocking(move || pending.receipt()).await?
+    }
+}
+
+impl AuditReader {
+    /// As [`query`](Self::query), on a thread that may block.
+    ///
+    /// # Errors
+    /// As [`query`](Self::query).
+    pub async fn query_async(&self, filter: Filter) -> Result<Page, AuditError> {
+        let reader = self.clone();
+        blocking(move || reader.query(&filter)).await?
+    }
+
+    /// As [`verify`](Self::verify), on a thread that may block.
+    ///
+    /// # Errors
+    /// As [`verify`](Self::verify).
+    pub async fn verify_async(&self, pin: Option<Checkpoint>) -> Result<Verified, VerifyError> {
+        let reader = self.clone();
+        let verified = blocking(move || reader.verify(pin.as_ref())).await;
+        verified.map_err(|error| VerifyError::Log(error.to_string()))?
+    }
+}
+
+impl Backing {
+    /// Ready when there may be room in the queue.
+    async fn room(&self) {
+        let mut asked = false;
+        poll_fn(|context| {
+            if asked || self.may_have_room(context.waker()) {
+                return Poll::Ready(());
+            }
+            asked = true;
+            Poll::Pending
+        })
+        .await;
+    }
+}
+
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, AuditError> {
+    tokio::task::spawn_blocking(work)
+        .await
+        .map_err(|_| AuditError::Poisoned)
+}

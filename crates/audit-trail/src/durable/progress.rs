@@ -1,0 +1,119 @@
+//! How far something has got, and who waits for it to get further: each waiter is woken once, by itself, when its entry is reached.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Wake, Waker};
+use std::thread::Thread;
+
+#[derive(Debug)]
+pub(crate) struct Progress {
+    reached: AtomicU64,
+    waiting: Mutex<Vec<(u64, Waker)>>,
+}
+
+impl Progress {
+    pub(crate) fn new(reached: u64) -> Self {
+        Self {
+            reached: AtomicU64::new(reached),
+            waiting: Mutex::default(),
+        }
+    }
+
+    /// All entries below this are there.
+    pub(crate) fn reached(&self) -> u64 {
+        self.reached.load(Ordering::Acquire)
+    }
+
+    /// Wakes those whose entries are below `to`. Says whether others still wait.
+    pub(crate) fn advance(&self, to: u64) -> bool {
+        self.reached.fetch_max(to, Ordering::AcqRel);
+        let mut waiting = self.lock();
+        let (ready, rest) = std::mem::take(&mut *waiting)
+            .into_iter()
+            .partition(|(index, _)| *index < to);
+        *waiting = rest;
+        let others = !waiting.is_empty();
+        drop(waiting);
+        wake(ready);
+        others
+    }
+
+    /// Wakes everybody, as when nothing more will come.
+    pub(crate) fn end(&self) {
+        let all = std::mem::take(&mut *self.lock());
+        wake(all);
+    }
+
+    /// Has `waker` woken when entry `index` is reached; the caller looks again afterwards, for that may have happened meanwhile.
+    pub(crate) fn register(&self, index: u64, waker: &Waker) {
+        let mut waiting = self.lock();
+        let known = waiting
+            .iter_mut()
+            .find(|(other, there)| *other == index && there.will_wake(waker));
+        if known.is_none() {
+            waiting.push((index, waker.clone()));
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<(u64, Waker)>> {
+        // A list of wakers is whole at every moment.
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn wake(waiters: Vec<(u64, Waker)>) {
+    for (_, waker) in waiters {
+        waker.wake();
+    }
+}
+
+/// Wakes a thread that is parked.
+struct Unpark(Thread);
+
+impl Wake for Unpark {
+    fn wake(self: Arc<Self>) {
+        self.0.unpark();
+    }
+}
+
+/// A waker for the calling thread, which parks itself after registering.
+pub(crate) fn own_waker() -> Waker {
+    thread_local!(static OWN: Waker = Waker::from(Arc::new(Unpark(std::thread::current()))));
+    OWN.with(Waker::clone)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_waiter_is_woken_when_its_entry_is_reached_and_not_before() {
+        let progress = Progress::new(3);
+        let (a, b) = (Arc::new(Count::default()), Arc::new(Count::default()));
+        progress.register(4, &Waker::from(Arc::clone(&a)));
+        progress.register(4, &Waker::from(Arc::clone(&a)));
+        progress.register(6, &Waker::from(Arc::clone(&b)));
+        assert!(progress.advance(4));
+        assert_eq!((a.get(), b.get()), (0, 0));
+        assert!(progress.advance(6));
+        assert_eq!((a.get(), b.get()), (1, 0));
+        progress.end();
+        assert_eq!((a.get(), b.get(), progress.reached()), (1, 1, 6));
+        assert!(!progress.advance(7));
+    }
+
+    #[derive(Default)]
+    struct Count(AtomicU64);
+
+    impl Count {
+        fn get(&self) -> u64 {
+            self.0.load(Ordering::Relaxed)
+        }
+    }
+
+    impl Wake for Count {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}

@@ -1,0 +1,83 @@
+//! The log in async code: tasks wait, runtime threads do not.
+
+use audit_trail::{
+    Acknowledgement, AuditError, AuditLog, Entry, Filter, Level, SigningKey, WhenFull,
+};
+
+fn at(dir: &std::path::Path) -> audit_trail::AuditLogBuilder {
+    let key = SigningKey::from_seed("test.example/log", &[42; 32]).unwrap();
+    AuditLog::builder()
+        .signer(key)
+        .directory(dir)
+        .segment_size(1 << 20)
+}
+
+/// One runtime thread serves a thousand tasks that all wait for the disk at once: were one of them to block it, none would get on.
+#[tokio::test]
+async fn a_thousand_tasks_wait_on_one_thread() {
+    let dir = tempfile::tempdir().unwrap();
+    let log = at(dir.path()).build().unwrap();
+    let tasks: Vec<_> = (0..1000)
+        .map(|i| {
+            let log = log.clone();
+            tokio::spawn(async move {
+                log.log_async(Entry::event(&format!("e-{i}")))
+                    .await
+                    .unwrap()
+                    .index
+            })
+        })
+        .collect();
+    let mut indexes = Vec::new();
+    for task in tasks {
+        indexes.push(task.await.unwrap());
+    }
+    indexes.sort_unstable();
+    assert_eq!(indexes, (1..=1000).collect::<Vec<_>>());
+    let page = log.query_async(Filter::new().event("e-999")).await.unwrap();
+    assert_eq!(page.records.len(), 1);
+    assert_eq!(log.verify_async(None).await.unwrap().level, Level::Signed);
+    assert_eq!(log.publish_checkpoint_async().await.unwrap().size(), 1001);
+}
+
+/// The queue holds a few entries only: tasks wait for room in it without holding the thread that others need to make some.
+#[tokio::test]
+async fn tasks_wait_for_room_in_the_queue() {
+    let dir = tempfile::tempdir().unwrap();
+    let log = at(dir.path())
+        .queue(1)
+        .when_full(WhenFull::Refuse)
+        .build()
+        .unwrap();
+    let text = "x".repeat(4000);
+    let mut tasks = Vec::new();
+    for _ in 0..200 {
+        let (log, text) = (log.clone(), text.clone());
+        tasks.push(tokio::spawn(async move {
+            log.log_async(Entry::event("e").reason_text(&text))
+                .await
+                .map(|_| ())
+        }));
+    }
+    for task in tasks {
+        task.await.unwrap().unwrap();
+    }
+    assert_eq!(log.size().unwrap(), 201);
+}
+
+#[tokio::test]
+async fn what_was_submitted_is_acknowledged_at_each_level() {
+    let dir = tempfile::tempdir().unwrap();
+    let log = at(dir.path()).build().unwrap();
+    let pending = log.submit_async(Entry::event("a")).await.unwrap();
+    for level in [
+        Acknowledgement::Buffered,
+        Acknowledgement::Durable,
+        Acknowledgement::Signed,
+    ] {
+        assert_eq!(pending.acknowledged(level).await.unwrap().index, 1);
+    }
+    let witnessed = pending.acknowledged(Acknowledgement::Witnessed).await;
+    assert!(matches!(witnessed, Err(AuditError::Level { .. })));
+    assert_eq!(pending.receipt_async().await.unwrap().index(), 1);
+}
