@@ -19,6 +19,9 @@ use redb::{Database, ReadableDatabase, TableDefinition};
 use rusqlite::Connection;
 use sha2::{Digest, Sha256};
 
+/// One part of the table.
+type Section = fn(&Scale);
+
 /// How much is done: a little when the benchmark is only to run once, as in CI.
 struct Scale {
     syncs: usize,
@@ -53,8 +56,11 @@ fn main() {
         "{:<44} {:>12} {:>12} {:>8}  bar",
         "", "raw", "ours", "ratio"
     );
-    let wanted: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
-    let sections: [(&str, fn(&Scale)); 6] = [
+    let wanted: Vec<String> = std::env::args()
+        .skip(1)
+        .filter(|argument| !argument.starts_with('-'))
+        .collect();
+    let sections: [(&str, Section); 6] = [
         ("audit/memory", memory),
         ("audit/one writer", one_writer),
         ("audit/batched", batched),
@@ -170,7 +176,7 @@ fn one_writer(scale: &Scale) {
             log.log(half_kib()).unwrap();
         }));
         receipts.push(time(|| {
-            drop(log.submit(half_kib()).unwrap().receipt().unwrap())
+            drop(log.submit(half_kib()).unwrap().receipt().unwrap());
         }));
     }
     println!(
@@ -251,7 +257,7 @@ const TABLE: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("entries");
 const BY_AGENT: TableDefinition<'_, (&str, u64), ()> = TableDefinition::new("by_agent");
 const BY_SESSION: TableDefinition<'_, (&str, u64), ()> = TableDefinition::new("by_session");
 
-/// The same work in SQLite and in redb: an entry, two indexes, one durable transaction. They keep no proof.
+/// The same work in `SQLite` and in `redb`: an entry, two indexes, one durable transaction. They keep no proof.
 fn databases(scale: &Scale) {
     let dir = tempfile::tempdir().unwrap();
     let log = open(&dir.path().join("log"));

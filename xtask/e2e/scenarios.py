@@ -9,6 +9,7 @@ from typing import Any
 import anyio
 
 from config import config
+from judged import judge
 from session import HERE, SECRET, Session, Setting, gated, passed_unchanged, unknown_tool, ungated
 from story import make_key, tampering_shows, told
 
@@ -155,7 +156,9 @@ async def limit(setting: Setting) -> None:
     agrees(setting, session, key)
 
 
-ALL = {"time": time, "git": git, "slow": slow, "limit": limit}
+ALL = {"time": time, "git": git, "slow": slow, "limit": limit, "judge": judge}
+# There is no conversation in these that could be opened in another way.
+ONCE = {"judge"}
 
 
 def agrees(setting: Setting, session: Session, key: str | None = None) -> None:

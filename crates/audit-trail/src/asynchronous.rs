@@ -1,7 +1,7 @@
 //! The log for async code: waiting suspends the task, and what blocks on a disk runs where blocking is allowed.
 
 use std::future::poll_fn;
-use std::task::Poll;
+use std::task::{Poll, Waker};
 
 use crate::AuditError;
 use crate::acknowledge::{Acknowledgement, Pending};
@@ -38,14 +38,16 @@ impl AuditLog {
 
     /// As [`submit`](Self::submit), suspending the task while the queue is full.
     ///
+    /// Personal data goes to the vault within the call, which blocks for as long as the vault does.
+    ///
     /// # Errors
     /// As [`submit`](Self::submit).
     pub async fn submit_async(&self, entry: Entry<'_>) -> Result<Pending, AuditError> {
         loop {
-            if let Some(pending) = self.try_submit(&entry) {
-                return pending;
+            match self.try_submit(&entry)? {
+                Ok(pending) => return Ok(pending),
+                Err(len) => self.backing().room(len).await,
             }
-            self.backing().room().await;
         }
     }
 
@@ -66,10 +68,12 @@ impl Pending {
     /// As [`wait`](Self::wait).
     pub async fn acknowledged(&self, level: Acknowledgement) -> Result<Appended, AuditError> {
         let index = self.appended().index;
+        let backing = self.backing();
+        let mut left = Left::new(|waker| backing.forget(index, waker));
         poll_fn(
-            |context| match self.backing().poll(index, level, context.waker()) {
+            |context| match backing.poll(index, level, context.waker()) {
                 Some(answer) => Poll::Ready(answer),
-                None => Poll::Pending,
+                None => left.waits_with(context.waker()),
             },
         )
         .await?;
@@ -109,17 +113,49 @@ impl AuditReader {
 }
 
 impl Backing {
-    /// Ready when there may be room in the queue.
-    async fn room(&self) {
+    /// Ready when there may be room in the queue for so many bytes of entry.
+    async fn room(&self, len: usize) {
         let mut asked = false;
+        let mut left = Left::new(|waker| self.forget_room(waker));
         poll_fn(|context| {
-            if asked || self.may_have_room(context.waker()) {
+            if asked || self.may_have_room(len, context.waker()) {
                 return Poll::Ready(());
             }
             asked = true;
-            Poll::Pending
+            left.waits_with(context.waker())
         })
         .await;
+    }
+}
+
+/// Takes back the waker of a future that is dropped before it is ready.
+struct Left<F: FnMut(&Waker)> {
+    waker: Option<Waker>,
+    forget: F,
+}
+
+impl<F: FnMut(&Waker)> Left<F> {
+    fn new(forget: F) -> Self {
+        Self {
+            waker: None,
+            forget,
+        }
+    }
+
+    fn waits_with<T>(&mut self, waker: &Waker) -> Poll<T> {
+        if let Some(old) = self.waker.take().filter(|old| !old.will_wake(waker)) {
+            (self.forget)(&old);
+        }
+        self.waker = Some(waker.clone());
+        Poll::Pending
+    }
+}
+
+impl<F: FnMut(&Waker)> Drop for Left<F> {
+    fn drop(&mut self) {
+        if let Some(waker) = self.waker.take() {
+            (self.forget)(&waker);
+        }
     }
 }
 

@@ -224,7 +224,8 @@ impl AuditLogBuilder {
 
     /// Has published checkpoints cosigned by the witnesses of the client's policy, in the background; [`Acknowledgement::Witnessed`] waits for it.
     ///
-    /// Should a witness know the log to be larger than it is, the log was rolled back: it ends then and signs nothing more.
+    /// Should a witness show a larger checkpoint of the log with the log's own signature, the log was rolled back: it ends then and signs nothing more.
+    /// What else keeps witnesses from cosigning, [`AuditLog::witnesses_told`] says.
     #[cfg(feature = "witness")]
     pub fn witnesses(mut self, client: crate::witness::WitnessClient) -> Self {
         self.directory.cosign = Some(crate::durable::cosign::by(client));
@@ -338,6 +339,9 @@ impl AuditLogBuilder {
             return Err(AuditError::Level { level });
         }
         let verifier = signer.verifier_key().clone();
+        if let Some(cosign) = &cosign {
+            cosign.fits(&verifier)?;
+        }
         let (key, successor) = match predecessor {
             None => (signer, None),
             Some(succession) => {
@@ -369,15 +373,7 @@ impl AuditLogBuilder {
                 cosign,
             },
         )?;
-        let namespace = self.namespace.as_deref();
-        let reader = writing.begin(namespace.unwrap_or(DEFAULT_NAMESPACE), &verifier)?;
-        if let Some(namespace) = namespace.filter(|namespace| *namespace != reader.namespace()) {
-            return Err(AuditError::Config(format!(
-                "the log's namespace is `{}`, not `{}`",
-                crate::error::shortened(reader.namespace()),
-                crate::error::shortened(namespace)
-            )));
-        }
+        let reader = writing.begin(self.namespace.as_deref(), &verifier)?;
         writing.start(reader.clone())?;
         Ok(AuditLog::of(
             reader,

@@ -73,7 +73,7 @@ impl AuditLog {
                 .named(event)
                 .reason_text(reason)
                 .ext(ext?);
-            self.log(entry)
+            self.say(&entry)
         };
         for some in digests.chunks(DIGESTS) {
             say("begun", Ext::encode(&json!({ "digests": some })))?;

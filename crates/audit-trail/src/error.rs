@@ -67,9 +67,12 @@ pub enum EntryError {
         /// The name, shortened.
         name: String,
     },
-    /// Only the log itself writes genesis entries.
-    #[error("entries of kind `genesis` are written by the log itself")]
-    Reserved,
+    /// Only the log itself writes entries of this [kind](crate::Kind::is_own).
+    #[error("entries of kind `{kind}` are written by the log itself")]
+    Reserved {
+        /// The kind.
+        kind: crate::Kind,
+    },
     /// The whole entry is over [`MAX_ENTRY`](crate::MAX_ENTRY).
     #[error("the entry is {len} bytes long; at most 61440 are recorded")]
     TooLarge {

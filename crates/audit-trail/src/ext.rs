@@ -7,6 +7,7 @@ use serde::Serialize;
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
+use crate::hex::hex;
 use crate::{EntryError, MAX_ENTRY};
 
 /// Objects and arrays inside each other.
@@ -133,8 +134,19 @@ fn write_canonical(raw: &RawValue, depth: usize, out: &mut String) -> Result<(),
     Ok(())
 }
 
+/// Writes a string with every control character escaped, those beyond ASCII as well: a terminal acts on them, too.
 fn write_string(text: &str, out: &mut String) -> Result<(), EntryError> {
-    out.push_str(&serde_json::to_string(text).map_err(|e| problem(&e))?);
+    for c in serde_json::to_string(text)
+        .map_err(|e| problem(&e))?
+        .chars()
+    {
+        if c.is_control() {
+            out.push_str("\\u00");
+            out.push_str(&hex(&[u8::try_from(c).unwrap_or_default()]));
+        } else {
+            out.push(c);
+        }
+    }
     Ok(())
 }
 

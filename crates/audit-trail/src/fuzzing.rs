@@ -58,7 +58,12 @@ pub fn seeds(target: &str) -> Vec<Vec<u8>> {
         "receipt" => &[&sample.receipt],
         "request" => &[&sample.request],
         "policy" => &[&sample.policy],
-        "tile" => return vec![sample.bundle.clone(), b"\0\0tile/entries/x001/234.p/17".to_vec()],
+        "tile" => {
+            return vec![
+                sample.bundle.clone(),
+                b"\0\0tile/entries/x001/234.p/17".to_vec(),
+            ];
+        }
         "cursor" => &[&sample.cursor],
         "chain" => &[CHAIN],
         _ => &[],
@@ -69,13 +74,20 @@ pub fn seeds(target: &str) -> Vec<Vec<u8>> {
 /// Commit frames. The checksums are made to hold, too, for no fuzzer guesses one.
 pub fn frame(bytes: &[u8]) {
     let mut sealed = bytes.to_vec();
-    if let Some((body, crc)) = sealed.split_at_mut_checked(48).and_then(|(body, rest)| Some((body, rest.first_chunk_mut::<4>()?))) {
-        body.iter_mut().zip(frame::MAGIC).for_each(|(byte, magic)| *byte = magic);
+    if let Some((body, crc)) = sealed
+        .split_at_mut_checked(48)
+        .and_then(|(body, rest)| Some((body, rest.first_chunk_mut::<4>()?)))
+    {
+        body.iter_mut()
+            .zip(frame::MAGIC)
+            .for_each(|(byte, magic)| *byte = magic);
         *crc = crc32c::crc32c(body).to_be_bytes();
     }
     if let Some(header) = Header::decode(&sealed) {
         let content = header.payload.saturating_add(header.note);
-        if let Some((content, rest)) = sealed.get_mut(HEADER..).and_then(|rest| rest.split_at_mut_checked(content))
+        if let Some((content, rest)) = sealed
+            .get_mut(HEADER..)
+            .and_then(|rest| rest.split_at_mut_checked(content))
             && let Some(crc) = rest.first_chunk_mut::<4>()
         {
             *crc = crc32c::crc32c(content).to_be_bytes();
@@ -85,13 +97,28 @@ pub fn frame(bytes: &[u8]) {
         let Some(frame) = Frame::decode(bytes) else {
             continue;
         };
-        let payload: Vec<u8> = frame.entries().flat_map(|(_, entry)| [&bundle_length(entry)[..], entry].concat()).collect();
+        let payload: Vec<u8> = frame
+            .entries()
+            .flat_map(|(_, entry)| [&bundle_length(entry)[..], entry].concat())
+            .collect();
         let mut again = Vec::new();
         frame::encode(&frame.header, &payload, frame.note.as_bytes(), &mut again);
-        assert_eq!(bytes.get(..again.len()), Some(&again[..]), "a frame is written otherwise than it was read");
-        assert_eq!(again.len(), again.len().next_multiple_of(ALIGN), "frames are aligned");
+        assert_eq!(
+            bytes.get(..again.len()),
+            Some(&again[..]),
+            "a frame is written otherwise than it was read"
+        );
+        assert_eq!(
+            again.len(),
+            again.len().next_multiple_of(ALIGN),
+            "frames are aligned"
+        );
         for (at, entry) in frame.entries() {
-            assert_eq!(bytes.get(at..at.saturating_add(entry.len())), Some(entry), "an entry stands where the frame says");
+            assert_eq!(
+                bytes.get(at..at.saturating_add(entry.len())),
+                Some(entry),
+                "an entry stands where the frame says"
+            );
         }
     }
 }
@@ -107,7 +134,11 @@ pub fn segment(bytes: &[u8]) {
     let crc = crc32c::crc32c(&block);
     block.extend_from_slice(&crc.to_be_bytes());
     if let Some(start) = Start::decode(&block) {
-        assert_eq!(start.encode(), block, "a first block is written otherwise than it was read");
+        assert_eq!(
+            start.encode(),
+            block,
+            "a first block is written otherwise than it was read"
+        );
     }
 }
 
@@ -118,7 +149,12 @@ pub fn index(bytes: &[u8]) {
             continue;
         };
         let all = 0..u32::try_from(bytes.len()).unwrap_or(u32::MAX);
-        drop((sealed.offsets(&all), sealed.times(&all), sealed.zones(), sealed.wide()));
+        drop((
+            sealed.offsets(&all),
+            sealed.times(&all),
+            sealed.zones(),
+            sealed.wide(),
+        ));
         drop((sealed.posting(&[7; 16], &all), sealed.of_id(Uuid::nil())));
     }
 }
@@ -127,27 +163,49 @@ pub fn index(bytes: &[u8]) {
 pub fn entry(bytes: &[u8]) {
     if let Ok(record) = Record::parse(1, bytes) {
         assert_eq!(record.bytes(), bytes, "an entry is its bytes");
-        let texts = [record.agent(), record.session(), record.event(), record.operator(), record.reason()];
-        assert!(!texts.into_iter().flatten().any(|text| text.chars().any(char::is_control)), "a control character");
+        let texts = [
+            record.agent(),
+            record.session(),
+            record.event(),
+            record.operator(),
+            record.reason(),
+        ];
+        assert!(
+            !texts
+                .into_iter()
+                .flatten()
+                .any(|text| text.chars().any(char::is_control)),
+            "a control character"
+        );
     }
     if let Ok(entry) = Entry::from_json("fuzz", bytes) {
         let log = AuditLog::builder().namespace("fuzz").build();
         if let Ok(log) = log
             && let Ok(appended) = log.log(entry)
         {
-            let bytes = log.entry(appended.index).map(|record| record.bytes().to_vec()).unwrap_or_default();
-            assert!(Record::parse(1, &bytes).is_ok(), "what was appended does not parse");
+            let bytes = log
+                .entry(appended.index)
+                .map(|record| record.bytes().to_vec())
+                .unwrap_or_default();
+            assert!(
+                Record::parse(1, &bytes).is_ok(),
+                "what was appended does not parse"
+            );
         }
     }
     if let Ok(ext) = std::str::from_utf8(bytes).map_or(Ext::parse(""), Ext::parse) {
-        assert!(Ext::parse(ext.as_str()) == Ok(ext), "an ext is read otherwise than it was written");
+        assert!(
+            Ext::parse(ext.as_str()) == Ok(ext),
+            "an ext is read otherwise than it was written"
+        );
     }
 }
 
 /// Exported files.
 pub fn ndjson(bytes: &[u8]) {
-    if let Ok(verified) = verify_ndjson(bytes, KEY.verifier_key(), None) {
-        assert!(matches!(verified.covered_size, 0 | 3), "this key has signed one log only, of 3 entries");
+    drop(verify_ndjson(bytes, KEY.verifier_key(), None));
+    if let Ok(verified) = verify_ndjson(bytes, STRANGER.verifier_key(), None) {
+        assert_eq!(verified.covered_size, 0, "this key has signed nothing");
     }
 }
 
@@ -161,14 +219,25 @@ pub fn note(bytes: &[u8]) {
         drop(parse_body(note.text()));
     }
     if let Ok(checkpoint) = Checkpoint::open(text, KEY.verifier_key()) {
-        let known = Checkpoint::open(&SAMPLE.note, KEY.verifier_key()).map(|known| (known.size(), *known.root()));
-        assert!(known == Ok((checkpoint.size(), *checkpoint.root())), "this key has signed one checkpoint only");
+        assert_eq!(checkpoint.as_str(), text, "a checkpoint is its text");
     }
+    assert!(
+        Checkpoint::open(text, STRANGER.verifier_key()).is_err(),
+        "this key has signed nothing"
+    );
     if let Ok(key) = text.parse::<VerifierKey>() {
-        assert_eq!(key.to_string(), text, "a key is written otherwise than it was read");
+        assert_eq!(
+            key.to_string(),
+            text,
+            "a key is written otherwise than it was read"
+        );
     }
     if let Ok(key) = text.parse::<CosignerVerifierKey>() {
-        assert_eq!(key.to_string(), text, "a key is written otherwise than it was read");
+        assert_eq!(
+            key.to_string(),
+            text,
+            "a key is written otherwise than it was read"
+        );
     }
 }
 
@@ -177,7 +246,11 @@ pub fn receipt(bytes: &[u8]) {
     if let Ok(text) = std::str::from_utf8(bytes)
         && let Ok(receipt) = text.parse::<Receipt>()
     {
-        assert_eq!(receipt.to_string(), text, "a receipt is written otherwise than it was read");
+        assert_eq!(
+            receipt.to_string(),
+            text,
+            "a receipt is written otherwise than it was read"
+        );
         let verified = receipt.verify(b"an entry that is in no log", KEY.verifier_key(), None);
         assert!(verified.is_err(), "a receipt for what is in no log");
     }
@@ -188,7 +261,11 @@ pub fn request(bytes: &[u8]) {
     if let Ok(text) = std::str::from_utf8(bytes)
         && let Ok(request) = text.parse::<AddCheckpoint>()
     {
-        assert_eq!(request.to_string(), text, "a request is written otherwise than it was read");
+        assert_eq!(
+            request.to_string(),
+            text,
+            "a request is written otherwise than it was read"
+        );
     }
 }
 
@@ -199,7 +276,11 @@ pub fn policy(bytes: &[u8]) {
         && let Ok(quorum) = policy.evaluate(&checkpoint)
     {
         assert_eq!(quorum.witnesses().signed, 0, "nobody has cosigned");
-        assert_eq!(quorum.witnesses().known, policy.witnesses().count() as u64, "every witness counts once");
+        assert_eq!(
+            quorum.witnesses().known,
+            policy.witnesses().count() as u64,
+            "every witness counts once"
+        );
     }
 }
 
@@ -210,12 +291,20 @@ pub fn tile(bytes: &[u8]) {
     };
     if let Ok(entries) = decode_bundle(rest, u16::from_be_bytes(*width)) {
         let again = encode_bundle(entries);
-        assert_eq!(again.as_deref(), Ok(rest), "a bundle is written otherwise than it was read");
+        assert_eq!(
+            again.as_deref(),
+            Ok(rest),
+            "a bundle is written otherwise than it was read"
+        );
     }
     if let Ok(text) = std::str::from_utf8(rest)
         && let Ok(path) = text.parse::<TilePath>()
     {
-        assert_eq!(path.to_string(), text, "a path is written otherwise than it was read");
+        assert_eq!(
+            path.to_string(),
+            text,
+            "a path is written otherwise than it was read"
+        );
     }
 }
 
@@ -224,21 +313,30 @@ pub fn cursor(bytes: &[u8]) {
     if let Ok(text) = std::str::from_utf8(bytes)
         && let Ok(cursor) = text.parse::<Cursor>()
     {
-        assert_eq!(cursor.to_string(), text, "a cursor is written otherwise than it was read");
+        assert_eq!(
+            cursor.to_string(),
+            text,
+            "a cursor is written otherwise than it was read"
+        );
     }
 }
 
 /// Hash chains of the logs that came before.
 pub fn chain(bytes: &[u8]) {
     if let Ok(verified) = verify_chain(bytes) {
-        assert!(verified.records <= bytes.len() as u64, "more records than bytes");
+        assert!(
+            verified.records <= bytes.len() as u64,
+            "more records than bytes"
+        );
     }
 }
 
-static KEY: LazyLock<SigningKey> = LazyLock::new(key);
+static KEY: LazyLock<SigningKey> = LazyLock::new(|| key(42));
+/// Signs nothing.
+static STRANGER: LazyLock<SigningKey> = LazyLock::new(|| key(43));
 
-fn key() -> SigningKey {
-    SigningKey::from_seed("fuzz.example/log", &[42; 32]).unwrap_or_else(|_| std::process::abort())
+fn key(seed: u8) -> SigningKey {
+    SigningKey::from_seed("fuzz.example/log", &[seed; 32]).unwrap_or_else(|_| std::process::abort())
 }
 
 /// One small log in every form.
@@ -255,19 +353,39 @@ struct Sample {
     cursor: String,
 }
 
-static SAMPLE: LazyLock<Sample> = LazyLock::new(|| sample().unwrap_or_else(|_| std::process::abort()));
+static SAMPLE: LazyLock<Sample> =
+    LazyLock::new(|| sample().unwrap_or_else(|_| std::process::abort()));
 
 /// A chain of one record.
 const CHAIN: &str = r#"{"action":"deploy","agentId":"agent-2","id":"22222222-2222-4222-8222-222222222222","permitted":false,"previousHash":"0000000000000000000000000000000000000000000000000000000000000000","recordHash":"66b8331199c7a2c6eab388bba5e4fdf7dc28917bd0e7539db8bfed1fb5362b7f","timestamp":"2026-01-01T00:00:01.000Z"}
 "#;
 
 fn sample() -> Result<Sample, Box<dyn std::error::Error>> {
-    let log = AuditLog::builder().namespace("fuzz").signer(key()).build()?;
+    let log = AuditLog::builder()
+        .namespace("fuzz")
+        .signer(key(42))
+        .build()?;
     let ext = Ext::parse(r#"{"list":[1,2.5,null,{"x":"y"}]}"#)?;
-    log.log(Entry::event("step").agent("a").session("s").reason("because").ext(ext))?;
-    log.log(Entry::decision(crate::DecisionFields::new(crate::Outcome::Deny, "no_record")).operator("ops@example.com"))?;
+    log.log(
+        Entry::event("step")
+            .agent("a")
+            .session("s")
+            .reason("because")
+            .ext(ext),
+    )?;
+    log.log(
+        Entry::decision(crate::DecisionFields::new(
+            crate::Outcome::Deny,
+            "no_record",
+        ))
+        .operator("ops@example.com"),
+    )?;
     let checkpoint = log.checkpoint()?;
-    let entries: Vec<Vec<u8>> = log.latest(3)?.iter().map(|record| record.bytes().to_vec()).collect();
+    let entries: Vec<Vec<u8>> = log
+        .latest(3)?
+        .iter()
+        .map(|record| record.bytes().to_vec())
+        .collect();
     let payload = encode_bundle(entries.iter().map(Vec::as_slice))?;
     let header = Header {
         payload: payload.len(),
@@ -278,10 +396,22 @@ fn sample() -> Result<Sample, Box<dyn std::error::Error>> {
         segment: [7; 16],
     };
     let mut bytes = Vec::new();
-    frame::encode(&header, &payload, checkpoint.as_str().as_bytes(), &mut bytes);
+    frame::encode(
+        &header,
+        &payload,
+        checkpoint.as_str().as_bytes(),
+        &mut bytes,
+    );
     let mut range = CompactRange::default();
-    entries.iter().for_each(|entry| range.push(leaf_hash(entry)));
-    let start = Start { id: [7; 16], range, time: 1, note: checkpoint.as_str().to_owned() };
+    for entry in &entries {
+        range.push(leaf_hash(entry));
+    }
+    let start = Start {
+        id: [7; 16],
+        range,
+        time: 1,
+        note: checkpoint.as_str().to_owned(),
+    };
     let mut ndjson = Vec::new();
     log.export_ndjson(&mut ndjson)?;
     let witness = crate::CosignerKey::from_seed("w.example", &[1; 32])?;
@@ -294,9 +424,17 @@ fn sample() -> Result<Sample, Box<dyn std::error::Error>> {
         ndjson: String::from_utf8(ndjson)?,
         note: checkpoint.as_str().to_owned(),
         receipt: log.receipt(1)?.to_string(),
-        request: AddCheckpoint::new(2, log.consistency_proof(2, 3)?, checkpoint.as_str())?.to_string(),
-        policy: format!("log {}\nwitness w {}\ngroup g any w\nquorum g\n", KEY.verifier_key(), witness.verifier_key()),
-        cursor: page.next.map(|cursor| cursor.to_string()).unwrap_or_default(),
+        request: AddCheckpoint::new(2, log.consistency_proof(2, 3)?, checkpoint.as_str())?
+            .to_string(),
+        policy: format!(
+            "log {}\nwitness w {}\ngroup g any w\nquorum g\n",
+            KEY.verifier_key(),
+            witness.verifier_key()
+        ),
+        cursor: page
+            .next
+            .map(|cursor| cursor.to_string())
+            .unwrap_or_default(),
     })
 }
 
@@ -307,17 +445,27 @@ mod tests {
 
     /// A good sample with a piece cut out and other bytes put in, twice; or bytes that never were anything.
     fn bytes(target: &'static str) -> impl Strategy<Value = Vec<u8>> {
-        let piece = || (any::<prop::sample::Index>(), 0_usize..9, prop::collection::vec(any::<u8>(), 0..9));
-        let damaged = (any::<prop::sample::Index>(), prop::collection::vec(piece(), 0..3)).prop_map(move |(seed, pieces)| {
-            let seeds = seeds(target);
-            let mut bytes = seed.get(&seeds).clone();
-            for (at, cut, put) in pieces {
-                let at = at.index(bytes.len() + 1);
-                let end = (at + cut).min(bytes.len());
-                bytes.splice(at..end, put);
-            }
-            bytes
-        });
+        let piece = || {
+            (
+                any::<prop::sample::Index>(),
+                0_usize..9,
+                prop::collection::vec(any::<u8>(), 0..9),
+            )
+        };
+        let damaged = (
+            any::<prop::sample::Index>(),
+            prop::collection::vec(piece(), 0..3),
+        )
+            .prop_map(move |(seed, pieces)| {
+                let seeds = seeds(target);
+                let mut bytes = seed.get(&seeds).clone();
+                for (at, cut, put) in pieces {
+                    let at = at.index(bytes.len() + 1);
+                    let end = (at + cut).min(bytes.len());
+                    bytes.splice(at..end, put);
+                }
+                bytes
+            });
         prop_oneof![4 => damaged, 1 => prop::collection::vec(any::<u8>(), 0..400)]
     }
 
@@ -326,7 +474,9 @@ mod tests {
         for (name, target) in TARGETS {
             let seeds = seeds(name);
             assert!(!seeds.is_empty(), "{name}");
-            seeds.iter().for_each(|seed| target(seed));
+            for seed in &seeds {
+                target(seed);
+            }
         }
     }
 

@@ -9,14 +9,13 @@ use crate::EntryError;
 use crate::entry::Entry;
 use crate::error::shortened;
 use crate::fields::Fields;
-use crate::kind::Kind;
 use crate::strict;
 
 impl Entry<'static> {
     /// Reads an entry that is to be appended to a log of `namespace`, from a JSON object with the keys of schema v1.
     ///
     /// `id`, `ts` and `namespace` may be left out; the log adds them. `kind` may be left out where `event` is there and `decision` is not: it is an
-    /// [`Event`](Kind::Event) then. Unknown and repeated keys, `null` and wrong types are refused at every level, as are another namespace and the kinds
+    /// [`Event`](crate::Kind::Event) then. Unknown and repeated keys, `null` and wrong types are refused at every level, as are another namespace and the kinds
     /// that a log writes itself (`genesis`, `key_rotation`, `erasure`, `recovery`, `gap`). Lengths of texts are checked when it is logged.
     ///
     /// # Errors
@@ -51,13 +50,13 @@ impl Entry<'static> {
             }
             (Some(_), ..) => object(text)?,
         };
-        if let Kind::Genesis | Kind::KeyRotation | Kind::Erasure | Kind::Recovery | Kind::Gap =
-            fields.kind
-        {
-            return Err(malformed(format!(
-                "entries of kind `{}` are written by the log itself",
-                fields.kind
-            )));
+        if !fields.sd.is_empty() {
+            return Err(malformed(
+                "`_sd` is written by the log itself; it would claim the personal data of another entry".into(),
+            ));
+        }
+        if fields.kind.is_own() {
+            return Err(EntryError::Reserved { kind: fields.kind });
         }
         if let Some(other) = fields
             .namespace
@@ -117,6 +116,7 @@ fn malformed(problem: String) -> EntryError {
 mod tests {
     use super::*;
     use crate::AuditLog;
+    use crate::kind::Kind;
 
     fn read(json: &str) -> Result<Entry<'static>, String> {
         Entry::from_json("test", json.as_bytes()).map_err(|e| e.to_string())

@@ -57,6 +57,15 @@ impl Kind {
         Self::Genesis,
     ];
 
+    /// Whether only the log itself writes entries of this kind: they say what it did, and verifiers act on them.
+    #[must_use]
+    pub fn is_own(self) -> bool {
+        matches!(
+            self,
+            Self::Genesis | Self::KeyRotation | Self::Erasure | Self::Recovery | Self::Gap
+        )
+    }
+
     /// The name written in entries.
     #[must_use]
     pub fn as_str(self) -> &'static str {

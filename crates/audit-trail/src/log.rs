@@ -16,7 +16,6 @@ use crate::commit::Shared;
 use crate::durable::writing::Writing;
 use crate::emit::emit;
 use crate::entry::{Entry, micros};
-use crate::kind::Kind;
 use crate::personal::seal;
 use crate::reader::AuditReader;
 use crate::tree::leaf_hash;
@@ -109,9 +108,17 @@ impl AuditLog {
         reason = "an entry is recorded once, and `log(Entry::event(..))` reads as it should"
     )]
     pub fn log(&self, entry: Entry<'_>) -> Result<Appended, AuditError> {
-        refuse_genesis(&entry)?;
+        refuse_own(&entry)?;
         let appended = self.append(&entry)?;
         self.backing.wait(appended.index, self.level)?;
+        Ok(appended)
+    }
+
+    /// As [`log`](Self::log), for entries of the log's own as well, and not waiting for witnesses.
+    pub(crate) fn say(&self, entry: &Entry<'_>) -> Result<Appended, AuditError> {
+        let appended = self.append(entry)?;
+        let level = self.level.min(Acknowledgement::Signed);
+        self.backing.wait(appended.index, level)?;
         Ok(appended)
     }
 
@@ -134,7 +141,7 @@ impl AuditLog {
         reason = "an entry is recorded once, as with `log`"
     )]
     pub fn submit(&self, entry: Entry<'_>) -> Result<Pending, AuditError> {
-        refuse_genesis(&entry)?;
+        refuse_own(&entry)?;
         let appended = self.append(&entry)?;
         self.backing.ring();
         Ok(self.pending(appended))
@@ -185,12 +192,24 @@ impl AuditLog {
         }
     }
 
+    /// Which witnesses cosigned when they were asked last, and what kept the others from it; `None` if they were not asked yet.
+    #[must_use]
+    pub fn witnesses_told(&self) -> Option<String> {
+        match &self.backing {
+            Backing::Memory(_) => None,
+            Backing::Directory(writing) => writing.witnesses_told(),
+        }
+    }
+
     /// Puts an entry into the log, or into the queue to it.
+    ///
+    /// The order is: the vault's lock, room in the queue, the vault's disk, the queue. Whoever erases holds the lock and waits for room, so that nobody
+    /// may hold room and wait for the lock.
     pub(crate) fn append(&self, entry: &Entry<'_>) -> Result<Appended, AuditError> {
         self.prepare(entry, |text, meta, keep| {
             let index = match &self.backing {
                 Backing::Memory(shared) => {
-                    let _kept = keep()?;
+                    keep()?;
                     shared.append(text, meta)?
                 }
                 Backing::Directory(writing) => {
@@ -202,27 +221,26 @@ impl AuditLog {
         })
     }
 
-    /// As [`submit`](Self::submit), without waiting: `None` if it would have to.
+    /// As [`submit`](Self::submit), without waiting: where it would have to, how many bytes of entry there must be room for.
     #[cfg(feature = "tokio")]
-    pub(crate) fn try_submit(&self, entry: &Entry<'_>) -> Option<Result<Pending, AuditError>> {
+    pub(crate) fn try_submit(
+        &self,
+        entry: &Entry<'_>,
+    ) -> Result<Result<Pending, usize>, AuditError> {
+        refuse_own(entry)?;
         let Backing::Directory(writing) = &self.backing else {
-            let appended = refuse_genesis(entry).and_then(|()| self.append(entry));
-            return Some(appended.map(|appended| self.pending(appended)));
+            return Ok(Ok(self.pending(self.append(entry)?)));
         };
-        let appended = refuse_genesis(entry).and_then(|()| {
-            self.prepare(entry, |text, meta, keep| {
-                let Some(entered) = writing.pipeline.try_enter(text.len()) else {
-                    return Ok(None);
-                };
-                entered?;
-                let index = writing.pipeline.enqueue(text, meta, keep)?;
-                Ok(Some(Appended { id: meta.id, index }))
-            })
-        });
+        let appended = self.prepare(entry, |text, meta, keep| {
+            let Some(entered) = writing.pipeline.try_enter(text.len()) else {
+                return Ok(Err(text.len()));
+            };
+            entered?;
+            let index = writing.pipeline.enqueue(text, meta, keep)?;
+            Ok(Ok(Appended { id: meta.id, index }))
+        })?;
         self.backing.ring();
-        appended
-            .transpose()
-            .map(|appended| appended.map(|appended| self.pending(appended)))
+        Ok(appended.map(|appended| self.pending(appended)))
     }
 
     #[cfg(feature = "tokio")]
@@ -254,19 +272,21 @@ impl AuditLog {
         }
         with_scratch(|text| {
             let meta = encode(entry, self.reader.namespace(), self.backing.clock(), text)?;
-            let keep = || {
-                sealed
-                    .as_ref()
-                    .map(|sealed| sealed.keep(self.vault.as_ref()))
-                    .transpose()
+            let vault = match &sealed {
+                Some(_) => Some(self.vault.as_ref().ok_or(AuditError::NoVault)?.read()?),
+                None => None,
+            };
+            let keep = || match (&sealed, &vault) {
+                (Some(sealed), Some(vault)) => sealed.keep(vault),
+                _ => Ok(()),
             };
             put(text, meta, &keep)
         })
     }
 }
 
-/// Hands an entry's personal data to the vault; while the answer lives, nobody is erased.
-pub(crate) type Keep<'k> = &'k dyn Fn() -> Result<Option<crate::vault::Kept<'k>>, AuditError>;
+/// Hands an entry's personal data to the vault.
+pub(crate) type Keep<'k> = &'k dyn Fn() -> Result<(), AuditError>;
 
 impl Deref for AuditLog {
     type Target = AuditReader;
@@ -317,12 +337,28 @@ impl Backing {
         }
     }
 
-    /// Whether there may be room in the queue; if not, has `waker` woken when there may be.
+    /// Whether there may be room in the queue for so many bytes of entry; if not, has `waker` woken when there may be.
     #[cfg(feature = "tokio")]
-    pub(crate) fn may_have_room(&self, waker: &Waker) -> bool {
+    pub(crate) fn may_have_room(&self, len: usize, waker: &Waker) -> bool {
         match self {
             Self::Memory(_) => true,
-            Self::Directory(writing) => writing.pipeline.admission.poll(waker),
+            Self::Directory(writing) => writing.pipeline.may_have_room(len, waker),
+        }
+    }
+
+    /// Forgets a waker that nobody waits with any more.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn forget(&self, index: u64, waker: &Waker) {
+        if let Self::Directory(writing) = self {
+            writing.pipeline.forget(index, waker);
+        }
+    }
+
+    /// As [`forget`](Self::forget), for one that waited for room.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn forget_room(&self, waker: &Waker) {
+        if let Self::Directory(writing) = self {
+            writing.pipeline.admission.forget(waker);
         }
     }
 
@@ -357,9 +393,9 @@ pub(crate) fn encode(
     })
 }
 
-fn refuse_genesis(entry: &Entry<'_>) -> Result<(), AuditError> {
+fn refuse_own(entry: &Entry<'_>) -> Result<(), AuditError> {
     match entry.fields().kind {
-        Kind::Genesis => Err(EntryError::Reserved.into()),
+        kind if kind.is_own() => Err(EntryError::Reserved { kind }.into()),
         _ => Ok(()),
     }
 }

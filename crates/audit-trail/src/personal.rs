@@ -11,7 +11,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::entry::Entry;
 use crate::fields::Fields;
-use crate::vault::{Keeper, Kept};
+use crate::vault::Kept;
 use crate::{AuditError, EntryError, MAX_TEXT};
 
 /// Names that a personal field cannot have: nothing that is disclosed can pass for a field of the entry (RFC 9901 §7.1).
@@ -96,18 +96,19 @@ pub(crate) fn seal<'a>(entry: &Entry<'a>) -> Result<Option<Sealed<'a>>, AuditErr
 }
 
 impl Sealed<'_> {
-    /// Hands what opens the commitments to the vault. While the answer lives, nobody is erased.
-    pub(crate) fn keep<'k>(&self, keeper: Option<&'k Keeper>) -> Result<Kept<'k>, AuditError> {
-        let kept = keeper.ok_or(AuditError::NoVault)?.read()?;
+    /// Hands what opens the commitments to the vault.
+    pub(crate) fn keep(&self, vault: &Kept<'_>) -> Result<(), AuditError> {
         let subjects: BTreeSet<&str> = self.openings.iter().map(|(subject, _)| *subject).collect();
         for subject in subjects {
             let of_subject: Vec<&str> = (self.openings.iter())
                 .filter(|(of, _)| *of == subject)
                 .map(|(_, disclosure)| disclosure.as_str())
                 .collect();
-            kept.keep(subject, &of_subject).map_err(AuditError::Vault)?;
+            vault
+                .keep(subject, &of_subject)
+                .map_err(AuditError::Vault)?;
         }
-        Ok(kept)
+        Ok(())
     }
 }
 

@@ -215,6 +215,17 @@ impl TlogPolicy {
         })
     }
 
+    /// Whether the witnesses that have a URL may make up a quorum.
+    #[cfg(feature = "witness")]
+    pub(crate) fn may_be_met(&self) -> bool {
+        let reachable: Vec<bool> = self
+            .witnesses
+            .iter()
+            .map(|witness| witness.url.is_some())
+            .collect();
+        self.is_satisfied(&reachable)
+    }
+
     /// Whether the witnesses marked in `signed` are enough.
     fn is_satisfied(&self, signed: &[bool]) -> bool {
         let Rule::Node(quorum) = self.rule else {

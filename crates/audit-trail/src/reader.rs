@@ -133,6 +133,14 @@ impl AuditReader {
         }
     }
 
+    /// The key that verifies the newest checkpoint.
+    pub(crate) fn key_in_force(&self) -> Result<VerifierKey, AuditError> {
+        match &self.backing {
+            Backing::Memory(shared) => shared.verifier.clone().ok_or(AuditError::NoCheckpoint),
+            Backing::Directory(directory) => directory.key_in_force(),
+        }
+    }
+
     /// Number of entries ever logged, the genesis entry and evicted ones included.
     ///
     /// # Errors

@@ -21,6 +21,11 @@ impl Failure {
         move |error| Self(format!("{what}: {error}"))
     }
 
+    /// The same, naming where in the input.
+    pub(crate) fn at(self, place: impl fmt::Display) -> Self {
+        Self(format!("{place}: {}", self.0))
+    }
+
     pub(crate) fn tell(&self) -> ExitCode {
         let style = paint::BAD;
         anstream::eprintln!("{style}error{style:#}: {}", self.0);

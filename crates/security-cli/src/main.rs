@@ -35,9 +35,9 @@ enum Verb {
     CheckConfig(check_config::Arguments),
     /// Why a call would be permitted or denied
     Explain(explain::Arguments),
-    /// Verify, query and export an audit log
+    /// Keep, verify, query, prove, export and serve an audit log
     #[command(subcommand)]
-    Audit(audit::Verb),
+    Audit(Box<audit::Verb>),
     /// The demo's own MCP server
     #[command(hide = true)]
     DemoServer {
@@ -53,7 +53,7 @@ fn main() -> ExitCode {
         Verb::Mcp(arguments) => gate::run(arguments),
         Verb::CheckConfig(arguments) => check_config::run(&arguments),
         Verb::Explain(arguments) => explain::run(&arguments),
-        Verb::Audit(verb) => audit::run(verb),
+        Verb::Audit(verb) => audit::run(*verb),
         Verb::DemoServer { folder } => demo::serve(&folder),
     };
     answer.unwrap_or_else(|failure| failure.tell())

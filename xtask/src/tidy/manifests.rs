@@ -114,11 +114,13 @@ pub(super) fn benches(subject: &Subject<'_>) -> Vec<Finding> {
         .collect()
 }
 
-/// Folder and content of every manifest but the root's. One that does not parse is cargo's to report.
+/// Folder and content of every manifest but the root's, and those of packages that are workspaces of their own (fuzz
+/// targets, which nobody publishes). One that does not parse is cargo's to report.
 fn manifests(tree: &Tree) -> impl Iterator<Item = (&str, Table)> {
     tree.texts().filter_map(|(path, text)| {
         let folder = path.strip_suffix("/Cargo.toml")?;
-        Some((folder, text.parse::<Table>().ok()?))
+        let manifest = text.parse::<Table>().ok()?;
+        (!manifest.contains_key("workspace")).then_some((folder, manifest))
     })
 }
 
@@ -167,6 +169,23 @@ mod tests {
     fn accepts_a_crate_with_its_papers() {
         assert_eq!(count(papers, &crate_with(GOOD)), 0);
         assert_eq!(count(one_place, &crate_with(GOOD)), 0);
+    }
+
+    #[test]
+    fn leaves_a_workspace_of_its_own_alone() {
+        let files = [
+            ("LICENSE", "the licence"),
+            (
+                "crates/x/fuzz/Cargo.toml",
+                "[workspace]\n[dependencies]\na = \"1\"",
+            ),
+        ];
+        assert_eq!(count(papers, &files) + count(one_place, &files), 0);
+        let member = [
+            files[0],
+            ("crates/x/fuzz/Cargo.toml", "[dependencies]\na = \"1\""),
+        ];
+        assert!(count(papers, &member) > 0 && count(one_place, &member) > 0);
     }
 
     #[test]

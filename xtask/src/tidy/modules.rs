@@ -97,14 +97,15 @@ pub(super) fn long(subject: &Subject<'_>) -> Vec<Finding> {
 }
 
 /// The module that a file is, and the files of which one must name it. `None` where cargo finds the file by itself: the
-/// roots of libraries, programs, tests and benches.
+/// roots of libraries, programs, tests and benches, and fuzz targets, which a manifest names.
 fn named_in(path: &str) -> Option<(&str, [String; 4])> {
     let (folder, file) = split(path);
     let stem = file.strip_suffix(".rs")?;
     let own_root = if in_source(folder) {
         split(folder).1 == "bin"
     } else {
-        stem == "build" || ["benches", "examples", "tests"].contains(&split(folder).1)
+        stem == "build"
+            || ["benches", "examples", "fuzz_targets", "tests"].contains(&split(folder).1)
     };
     if own_root || matches!(stem, "lib" | "main") {
         return None;

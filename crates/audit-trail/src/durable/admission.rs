@@ -89,32 +89,52 @@ impl Admission {
             }
             _ => return Some(Err(AuditError::Closed)),
         }
-        let before = self.inside.fetch_add(weight, Ordering::SeqCst);
+        let entered = self
+            .inside
+            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |inside| {
+                inside
+                    .checked_add(weight)
+                    .filter(|inside| *inside <= self.capacity)
+            });
+        if entered.is_err() {
+            return None;
+        }
         // Looked at again: once the door is shut, what is inside only gets less.
-        if self.state.load(Ordering::SeqCst) == OPEN
-            && before.saturating_add(weight) <= self.capacity
-        {
+        if self.state.load(Ordering::SeqCst) == OPEN {
             return Some(Ok(()));
         }
         self.leave(weight);
         None
     }
 
-    /// Whether there may be room; if not, has `waker` woken when there may be.
+    /// Whether there may be room for so much; if not, has `waker` woken when there may be.
     #[cfg(feature = "tokio")]
-    pub(crate) fn poll(&self, waker: &Waker) -> bool {
+    pub(crate) fn poll(&self, weight: u64, waker: &Waker) -> bool {
         let mut door = self.door.lock().unwrap_or_else(PoisonError::into_inner);
         if door.is_empty() {
             self.outside.fetch_add(1, Ordering::SeqCst);
         }
-        if self.may_enter(1) {
+        if self.may_enter(weight) {
             if door.is_empty() {
                 self.outside.fetch_sub(1, Ordering::SeqCst);
             }
             return true;
         }
-        door.push(waker.clone());
+        if !door.iter().any(|other| other.will_wake(waker)) {
+            door.push(waker.clone());
+        }
         false
+    }
+
+    /// Forgets a waker that nobody waits with any more.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn forget(&self, waker: &Waker) {
+        let mut door = self.door.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = door.len();
+        door.retain(|other| !other.will_wake(waker));
+        if door.is_empty() && before > 0 {
+            self.outside.fetch_sub(1, Ordering::SeqCst);
+        }
     }
 
     /// Lets the log's own entries in, for which room is kept.

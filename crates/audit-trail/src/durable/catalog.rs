@@ -47,6 +47,8 @@ struct Scan {
     frames: Option<Frames>,
     /// First indexes of the segments, as they were listed last.
     listed: Vec<u64>,
+    /// Size at which nothing was found behind the last valid frame.
+    looked: Option<u64>,
     memo: Memo,
 }
 
@@ -133,8 +135,35 @@ impl Catalog {
 
     /// Takes in all that may be seen, and says how much that is.
     pub(crate) fn refresh(&self) -> Result<u64, AuditError> {
-        self.advance(self.target())?;
+        if self.owned {
+            self.advance(self.target())?;
+            return Ok(self.size());
+        }
+        // As far as the log goes now: a busy writer would be run after for ever.
+        let target = self.horizon()?;
+        self.advance(target)?;
+        if self.size() >= target {
+            // And whether that is an end, or damage hides what follows.
+            self.advance(self.size().saturating_add(1))?;
+        }
         Ok(self.size())
+    }
+
+    /// Where the newest segment's frames end, by their headers.
+    fn horizon(&self) -> Result<u64, AuditError> {
+        let firsts = segment::list(self.files.storage());
+        let firsts = firsts.map_err(AuditError::storage("listing segments"))?;
+        let Some(first) = firsts.last().copied() else {
+            return Ok(0);
+        };
+        let Some((file, start)) = self.start(first)? else {
+            return Ok(first);
+        };
+        let failed = || AuditError::storage("reading the newest segment");
+        Frames::new(file, &start)
+            .map_err(failed())?
+            .skim()
+            .map_err(failed())
     }
 
     /// As far as this catalog may look.
@@ -192,6 +221,14 @@ impl Catalog {
                 let (at, end) = (frames.at(), frames.end());
                 let first = self.first_growing()?.unwrap_or(end);
                 if first == end || !self.is_there(&segment::name(end))? {
+                    if !self.owned && scan.looked != Some(end) && Self::is_damaged(&mut scan)? {
+                        let problem = "a damaged frame is followed by a later one".to_owned();
+                        return Err(AuditError::Corrupt {
+                            file: segment::name(first),
+                            range: at..at,
+                            problem,
+                        });
+                    }
                     return self.missing(segment::name(first), at..at, size);
                 }
                 self.seal()?;
@@ -199,6 +236,20 @@ impl Catalog {
             }
         }
         Ok(())
+    }
+
+    /// Whether the end that was found is none: frames stand behind it, and not because one was written just now.
+    fn is_damaged(scan: &mut Scan) -> Result<bool, AuditError> {
+        let Some(frames) = &mut scan.frames else {
+            return Ok(false);
+        };
+        let failed = || AuditError::storage("reading the newest segment");
+        let end = frames.end();
+        let followed = frames.is_followed().map_err(failed())?;
+        // A writer may have completed the frame meanwhile, and then the next.
+        let damaged = followed && frames.is_end().map_err(failed())?;
+        scan.looked = (!followed).then_some(end);
+        Ok(damaged)
     }
 
     fn missing(&self, file: String, range: Range<u64>, size: u64) -> Result<(), AuditError> {

@@ -85,16 +85,25 @@ impl Directory {
 
     /// The newest commit's checkpoint.
     pub(crate) fn checkpoint(&self) -> Result<Checkpoint, AuditError> {
+        self.newest().map(|(checkpoint, _)| checkpoint)
+    }
+
+    /// The key that the newest checkpoint opens with.
+    pub(crate) fn key_in_force(&self) -> Result<VerifierKey, AuditError> {
+        self.newest().map(|(_, key)| key)
+    }
+
+    fn newest(&self) -> Result<(Checkpoint, VerifierKey), AuditError> {
         self.catalog.current()?;
         let key = self.key.as_ref().ok_or(AuditError::NoCheckpoint)?;
         let note = self.catalog.note()?;
         match Checkpoint::open(&note, key) {
             Err(NoteError::Unsigned) => {}
-            opened => return Ok(opened?),
+            opened => return Ok((opened?, key.clone())),
         }
         // Signed by others: perhaps by the key that this one has led to.
         let key = self.in_force(key)?;
-        Ok(Checkpoint::open(&note, &key)?)
+        Ok((Checkpoint::open(&note, &key)?, key))
     }
 
     pub(crate) fn plan(&self, filter: &Filter) -> Result<(View, Plan), AuditError> {
@@ -153,7 +162,9 @@ impl Directory {
             let from = from.map_or(0, |at| at.saturating_add(1));
             for (index, new) in rotations.into_iter().skip(from) {
                 let note = self.note_covering(index)?;
-                Note::parse(&note)?.verify(&[&current])?;
+                let note = Note::parse(&note)?;
+                note.verify(&[&current])?;
+                note.verify(&[&new])?;
                 current = new;
             }
             seen = size;

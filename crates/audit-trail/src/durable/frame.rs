@@ -139,6 +139,11 @@ impl<'a> Frame<'a> {
         (entries.rest.is_empty() && u32::try_from(count) == Ok(header.count)).then_some(frame)
     }
 
+    /// The bytes of its entries, with their lengths.
+    pub(crate) fn payload(&self) -> &'a [u8] {
+        self.payload
+    }
+
     /// Its entries: where each begins, counted from the frame's beginning, and its exact bytes.
     pub(crate) fn entries(&self) -> Entries<'a> {
         Entries {

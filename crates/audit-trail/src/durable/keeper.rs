@@ -16,6 +16,9 @@ use crate::reader::AuditReader;
 
 /// What fails is not tried again at once.
 const PAUSE: Duration = Duration::from_millis(10);
+/// Tiles that are synced between two looks at what else there is to do, and before a log is closed.
+const SETTLED_AT_ONCE: usize = 256;
+const SETTLED_AT_LAST: usize = 1024;
 /// How long until a full disk is looked at again.
 const AGAIN: Duration = Duration::from_secs(1);
 
@@ -26,7 +29,7 @@ pub(crate) struct Keeper {
     reader: AuditReader,
     namespace: String,
     publisher: Mutex<Publisher>,
-    cosign: Option<Cosign>,
+    told: Mutex<Option<String>>,
     witnessed: Mutex<Option<Checkpoint>>,
     /// Time between publications while the log grows.
     every: Duration,
@@ -38,7 +41,6 @@ impl Keeper {
         reader: AuditReader,
         namespace: String,
         publisher: Publisher,
-        cosign: Option<Cosign>,
         every: Duration,
     ) -> Self {
         Self {
@@ -46,7 +48,7 @@ impl Keeper {
             reader,
             namespace,
             publisher: Mutex::new(publisher),
-            cosign,
+            told: Mutex::default(),
             witnessed: Mutex::default(),
             every,
         }
@@ -63,11 +65,20 @@ impl Keeper {
             }
             // It is tried again with the next commit; whoever must know asks for it himself.
             drop(self.publish());
-            self.ask_witnesses();
+            self.settle(if closing {
+                SETTLED_AT_LAST
+            } else {
+                SETTLED_AT_ONCE
+            });
             if closing || self.pipeline.check().is_err() {
                 return;
             }
-            self.pipeline.keeper.rest(self.every.max(PAUSE));
+            let most = if self.pipeline.admission.is_full() {
+                AGAIN
+            } else {
+                Duration::MAX
+            };
+            self.pipeline.keeper.rest(self.every.clamp(PAUSE, most));
         }
     }
 
@@ -94,6 +105,20 @@ impl Keeper {
         publisher.step(&self.reader, checkpoint)
     }
 
+    /// Publishes once more, and nothing after that.
+    pub(crate) fn retire(&self) {
+        drop(self.publish());
+        self.lock().retire();
+    }
+
+    /// Syncs some tiles if there is nothing else to do. What fails is written anew when the log is opened.
+    fn settle(&self, count: usize) {
+        let mut publisher = self.lock();
+        if publisher.published() == self.pipeline.durable.reached() {
+            drop(publisher.settle(count));
+        }
+    }
+
     /// The newest checkpoint with a quorum of cosignatures.
     pub(crate) fn witnessed(&self) -> Option<Checkpoint> {
         self.witnessed
@@ -102,16 +127,42 @@ impl Keeper {
             .clone()
     }
 
-    /// Has the published checkpoint cosigned, unless that is done, and publishes it so. Other failures than a rollback are tried again later.
-    fn ask_witnesses(&self) {
-        let (Some(cosign), Ok(Some(checkpoint))) = (&self.cosign, self.pipeline.checkpoint())
-        else {
+    /// Has published checkpoints cosigned until the log is closed. For a thread of its own: witnesses take their time.
+    pub(crate) fn have_witnessed(&self, cosign: &Cosign) {
+        let pipeline = &self.pipeline;
+        let lacks = || pipeline.witnessed.reached() < pipeline.durable.reached();
+        let ends = || pipeline.is_closing() || pipeline.check().is_err();
+        loop {
+            pipeline.witness.sleep(None, || lacks() || ends());
+            if ends() {
+                return;
+            }
+            self.ask_witnesses(cosign);
+            pipeline.witness.rest(self.every.max(PAUSE));
+        }
+    }
+
+    /// What witnesses answered last.
+    pub(crate) fn told(&self) -> Option<String> {
+        self.told
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    /// Has what is published cosigned and publishes it so. Other failures than a rollback are tried again later.
+    fn ask_witnesses(&self, cosign: &Cosign) {
+        // Published first: a cosigned checkpoint whose tiles are not there would be published over.
+        let Ok(Some(checkpoint)) = self.publish() else {
             return;
         };
-        if self.pipeline.witnessed.reached() >= checkpoint.size() {
-            return;
-        }
-        match cosign.ask(&self.reader, &checkpoint) {
+        let cosigned = cosign.ask(&self.reader, &checkpoint);
+        let told = match &cosigned {
+            Ok(cosigned) => cosigned.told.clone(),
+            Err(error) => error.to_string(),
+        };
+        *self.told.lock().unwrap_or_else(PoisonError::into_inner) = Some(told);
+        match cosigned {
             Ok(cosigned) => {
                 drop(self.lock().replace(&cosigned.checkpoint));
                 if cosigned.enough {
@@ -123,7 +174,7 @@ impl Keeper {
                     self.pipeline.witnessed.advance(size);
                 }
             }
-            Err(error @ AuditError::RollbackDetected { .. }) => self.pipeline.fail(&error),
+            Err(error @ AuditError::RollbackDetected { .. }) => self.pipeline.fail(error),
             Err(_) => {}
         }
     }
@@ -146,7 +197,7 @@ impl Keeper {
             }
             Err(error) => {
                 if pipeline.admission.is_paused() {
-                    pipeline.fail(&error);
+                    pipeline.fail(error);
                 }
             }
         }
@@ -173,11 +224,7 @@ impl Keeper {
             || pipeline.admission.is_paused()
             || (!pipeline.spares.is_ready() && !pipeline.admission.is_full())
             || pipeline.durable.reached() > self.lock().published()
-            || self.lacks_witnesses()
-    }
-
-    fn lacks_witnesses(&self) -> bool {
-        self.cosign.is_some() && self.pipeline.witnessed.reached() < self.pipeline.durable.reached()
+            || self.lock().is_unsettled()
     }
 
     fn lock(&self) -> MutexGuard<'_, Publisher> {

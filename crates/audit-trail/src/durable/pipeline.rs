@@ -41,6 +41,8 @@ pub(crate) struct Pipeline {
     committer: Bell,
     /// The thread that makes spares and publishes.
     pub(crate) keeper: Bell,
+    /// The thread that asks witnesses.
+    pub(crate) witness: Bell,
     closing: AtomicBool,
 }
 
@@ -74,6 +76,7 @@ impl Pipeline {
             failure: OnceLock::new(),
             committer: Bell::default(),
             keeper: Bell::default(),
+            witness: Bell::default(),
             closing: AtomicBool::new(false),
         }
     }
@@ -95,6 +98,12 @@ impl Pipeline {
         self.admission.try_enter(self.weight(len))
     }
 
+    /// Whether there may be room in the queue for an entry of `len` bytes; if not, has `waker` woken when there may be.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn may_have_room(&self, len: usize, waker: &Waker) -> bool {
+        self.admission.poll(self.weight(len), waker)
+    }
+
     /// Puts an entry into the room that was made for it, after its personal data is kept, and says which index it gets.
     pub(crate) fn enqueue(
         &self,
@@ -102,7 +111,7 @@ impl Pipeline {
         meta: Meta,
         keep: Keep<'_>,
     ) -> Result<u64, AuditError> {
-        let index = keep().and_then(|_kept| self.shards.append(text, meta));
+        let index = keep().and_then(|()| self.shards.append(text, meta));
         match index {
             Ok((index, _)) => Ok(index),
             Err(error) => {
@@ -116,7 +125,7 @@ impl Pipeline {
     pub(crate) fn push_own(&self, text: &str, meta: Meta) -> Result<u64, AuditError> {
         self.check()?;
         self.admission.force(self.weight(text.len()));
-        self.enqueue(text, meta, &|| Ok(None))
+        self.enqueue(text, meta, &|| Ok(()))
     }
 
     /// Has the entries in the queue committed by and by.
@@ -134,7 +143,7 @@ impl Pipeline {
             self.check()?;
             match self.inner.try_lock() {
                 Ok(inner) => drop(self.commit(inner, None)),
-                Err(TryLockError::Poisoned(_)) => return Err(AuditError::Poisoned),
+                Err(TryLockError::Poisoned(_)) => self.fail(AuditError::Poisoned),
                 Err(TryLockError::WouldBlock) => {
                     self.durable.register(index, &waker);
                     if self.durable.reached() <= index && self.check().is_ok() {
@@ -160,6 +169,13 @@ impl Pipeline {
             self.committer.ring();
             answer()
         })
+    }
+
+    /// Forgets a waker that nobody waits with any more.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn forget(&self, index: u64, waker: &Waker) {
+        self.durable.forget(index, waker);
+        self.witnessed.forget(index, waker);
     }
 
     /// Makes everything durable that was pushed before.
@@ -198,7 +214,7 @@ impl Pipeline {
             while self.has_work() {
                 match self.inner.lock() {
                     Ok(inner) => drop(self.commit(inner, None)),
-                    Err(_) => return self.durable.end(),
+                    Err(_) => return self.fail(AuditError::Poisoned),
                 }
             }
             if self.is_closing() {
@@ -213,6 +229,7 @@ impl Pipeline {
         self.closing.store(true, Ordering::SeqCst);
         self.committer.rouse();
         self.keeper.rouse();
+        self.witness.rouse();
     }
 
     pub(crate) fn is_closing(&self) -> bool {
@@ -228,7 +245,7 @@ impl Pipeline {
     }
 
     /// Ends the log for a reason that is not the writer's.
-    pub(crate) fn fail(&self, error: &AuditError) {
+    pub(crate) fn fail(&self, error: AuditError) {
         drop(self.failure.set(Failure::of(error)));
         self.admission.close();
         self.durable.end();
@@ -259,7 +276,12 @@ impl Pipeline {
         mut inner: MutexGuard<'_, Inner>,
         successor: Option<SigningKey>,
     ) -> Result<(), AuditError> {
-        let result = self.drain(&mut inner, successor);
+        let watched = Watched(self);
+        let result = self.drain(&mut inner, successor).inspect_err(|error| {
+            // Whatever it was, entries that were taken out of the queue are not on disk.
+            drop(self.failure.set(Failure::again(error)));
+        });
+        drop(watched);
         let size = inner.writer.size();
         drop(inner);
         self.announce(size);
@@ -280,7 +302,7 @@ impl Pipeline {
         drop(entries);
         if let Some(failure) = inner.writer.failure() {
             drop(self.failure.set(failure.clone()));
-        } else if let Err(error) = &result {
+        } else if let Err(error) = result {
             drop(self.failure.set(Failure::of(error)));
         }
         // Before the weight is given back: what is let in then counts on the room that is left.
@@ -290,7 +312,7 @@ impl Pipeline {
         self.catalog.announce(inner.writer.size());
         self.admission.leave(weight);
         batch.recycle(&mut inner.recycled);
-        result
+        self.check()
     }
 
     /// Wakes those whose entries are on disk, and the threads that have to do with it.
@@ -303,6 +325,7 @@ impl Pipeline {
             self.durable.end();
             self.witnessed.end();
         }
+        self.witness.ring();
         if self.admission.is_paused() {
             self.keeper.rouse();
         } else {
@@ -316,6 +339,17 @@ impl Pipeline {
 
     fn lock(&self) -> Result<MutexGuard<'_, Inner>, AuditError> {
         self.inner.lock().map_err(|_| AuditError::Poisoned)
+    }
+}
+
+/// Ends the log if the thread that commits panics: those who sleep would wait for it for ever.
+struct Watched<'p>(&'p Pipeline);
+
+impl Drop for Watched<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.fail(AuditError::Poisoned);
+        }
     }
 }
 

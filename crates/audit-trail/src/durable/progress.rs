@@ -1,5 +1,6 @@
 //! How far something has got, and who waits for it to get further: each waiter is woken once, by itself, when its entry is reached.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Wake, Waker};
@@ -8,7 +9,7 @@ use std::thread::Thread;
 #[derive(Debug)]
 pub(crate) struct Progress {
     reached: AtomicU64,
-    waiting: Mutex<Vec<(u64, Waker)>>,
+    waiting: Mutex<BTreeMap<u64, Vec<Waker>>>,
 }
 
 impl Progress {
@@ -28,10 +29,8 @@ impl Progress {
     pub(crate) fn advance(&self, to: u64) -> bool {
         self.reached.fetch_max(to, Ordering::AcqRel);
         let mut waiting = self.lock();
-        let (ready, rest) = std::mem::take(&mut *waiting)
-            .into_iter()
-            .partition(|(index, _)| *index < to);
-        *waiting = rest;
+        let rest = waiting.split_off(&to);
+        let ready = std::mem::replace(&mut *waiting, rest);
         let others = !waiting.is_empty();
         drop(waiting);
         wake(ready);
@@ -47,24 +46,32 @@ impl Progress {
     /// Has `waker` woken when entry `index` is reached; the caller looks again afterwards, for that may have happened meanwhile.
     pub(crate) fn register(&self, index: u64, waker: &Waker) {
         let mut waiting = self.lock();
-        let known = waiting
-            .iter_mut()
-            .find(|(other, there)| *other == index && there.will_wake(waker));
-        if known.is_none() {
-            waiting.push((index, waker.clone()));
+        let there = waiting.entry(index).or_default();
+        if !there.iter().any(|other| other.will_wake(waker)) {
+            there.push(waker.clone());
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Vec<(u64, Waker)>> {
+    /// Forgets a waker that nobody waits with any more.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn forget(&self, index: u64, waker: &Waker) {
+        let mut waiting = self.lock();
+        if let Some(there) = waiting.get_mut(&index) {
+            there.retain(|other| !other.will_wake(waker));
+            if there.is_empty() {
+                waiting.remove(&index);
+            }
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<u64, Vec<Waker>>> {
         // A list of wakers is whole at every moment.
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-fn wake(waiters: Vec<(u64, Waker)>) {
-    for (_, waker) in waiters {
-        waker.wake();
-    }
+fn wake(waiters: BTreeMap<u64, Vec<Waker>>) {
+    waiters.into_values().flatten().for_each(Waker::wake);
 }
 
 /// Wakes a thread that is parked.

@@ -1,4 +1,7 @@
-//! The C2SP view on disk: tiles, entry bundles and the published checkpoint, derived from the segments and rebuilt where they are missing.
+//! The C2SP view on disk: tiles, entry bundles and the published checkpoint, derived from the segments and rebuilt where they may be missing.
+//!
+//! Tiles are not synced as they are written: a sync each would take the disk from the commits. They are when there is nothing else to do, and a file
+//! says up to where; what lies behind that is written anew when the log is opened.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -13,33 +16,53 @@ use crate::{AuditError, bundle};
 /// Entries whose tiles are written at once.
 const STEP: u64 = 64 * bundle::WIDTH;
 
+/// Says up to which size complete tiles are synced.
+const SETTLED: &str = "idx/tiles";
+/// Tiles of which it is known that they are not synced, at most.
+const UNSETTLED: usize = 1 << 16;
+
 /// Writes the view, and knows up to where it is written.
 #[derive(Debug)]
 pub(crate) struct Publisher {
     storage: Arc<dyn Storage>,
     /// Size up to which complete tiles are there.
     done: u64,
-    /// Size of the published checkpoint.
+    /// Size of the checkpoint whose tiles are known to be there.
     published: u64,
+    /// Size of the checkpoint that the file holds.
+    shown: u64,
+    /// Nothing more is written: the directory may be another's by now.
+    retired: bool,
+    /// Size up to which complete tiles are synced.
+    settled: u64,
+    /// Complete tiles since then, and their directories; `None` when there were too many to know.
+    unsettled: Option<(Vec<String>, BTreeSet<String>)>,
 }
 
 impl Publisher {
-    /// Goes on after what the published checkpoint covers. Incomplete tiles are written anew, for they are not synced.
-    pub(crate) fn new(storage: Arc<dyn Storage>, published: u64) -> Self {
-        Self {
+    /// Goes on after what is synced and covered by the published checkpoint, whose size is `published`.
+    pub(crate) fn new(storage: Arc<dyn Storage>, published: u64) -> Result<Self, AuditError> {
+        let settled = storage::read(&*storage, SETTLED).map_err(AuditError::storage(SETTLED))?;
+        let settled = settled.and_then(|text| str::from_utf8(&text).ok()?.parse().ok());
+        let done = complete(published.min(settled.unwrap_or(0)));
+        Ok(Self {
             storage,
-            done: complete(published),
-            published: complete(published),
-        }
+            done,
+            published: done,
+            shown: published,
+            retired: false,
+            settled: done,
+            unsettled: Some((Vec::new(), BTreeSet::new())),
+        })
     }
 
-    /// Size of the published checkpoint.
+    /// Size of the checkpoint that was published last.
     pub(crate) fn published(&self) -> u64 {
         self.published
     }
 
     /// Makes the view that of `checkpoint`, a newer one than before, or goes a step in that direction: `true` when it is done. Blocks for its
-    /// writes and syncs.
+    /// writes.
     ///
     /// # Errors
     /// As reading the log, and [`AuditError::Storage`]; the view is then as it was, or has tiles that nobody asks for yet.
@@ -48,6 +71,9 @@ impl Publisher {
         reader: &AuditReader,
         checkpoint: &Checkpoint,
     ) -> Result<bool, AuditError> {
+        if self.retired {
+            return Err(AuditError::Closed);
+        }
         let failed = || AuditError::storage("publishing the log's tiles");
         let size = checkpoint.size();
         // Up to the end of some bundle; the tiles above it come when they are complete, or at the end.
@@ -56,28 +82,34 @@ impl Publisher {
             .filter(TilePath::is_full)
             .collect();
         paths.extend(incomplete(size).filter(|_| end == size));
-        let (mut dirs, mut files) = (BTreeSet::new(), Vec::new());
+        let mut made = BTreeSet::new();
         for path in &paths {
             let name = path.to_string();
             for dir in parents(&name) {
-                if dirs.insert(dir.to_owned()) {
+                if made.insert(dir.to_owned()) {
                     self.storage.make_dir(dir).map_err(failed())?;
                 }
             }
             let file = self.storage.create(&name).map_err(failed())?;
             file.write_at(&reader.tile(*path)?, 0).map_err(failed())?;
-            files.push((path, file));
+            if let Some((names, dirs)) = self.unsettled.as_mut().filter(|_| path.is_full()) {
+                dirs.extend(parents(&name).map(str::to_owned));
+                names.push(name);
+            }
         }
-        // All are written before the first is synced, for a file system does that work together. Incomplete tiles are not, but written anew.
-        for (_, file) in files.iter().filter(|(path, _)| path.is_full()) {
-            file.sync().map_err(failed())?;
-        }
-        for dir in dirs.iter().map(String::as_str).chain([""]) {
-            self.storage.sync_dir(dir).map_err(failed())?;
+        if self
+            .unsettled
+            .as_ref()
+            .is_some_and(|(names, _)| names.len() > UNSETTLED)
+        {
+            self.unsettled = None;
         }
         self.done = complete(end);
         if end == size {
-            self.replace(checkpoint)?;
+            // One of the same size may carry cosignatures.
+            if size > self.shown {
+                self.replace(checkpoint)?;
+            }
             self.published = size;
         }
         for path in paths.iter().filter(|path| path.is_full()) {
@@ -90,13 +122,50 @@ impl Publisher {
         Ok(end == size)
     }
 
+    /// Writes nothing more.
+    pub(crate) fn retire(&mut self) {
+        self.retired = true;
+    }
+
+    /// Whether complete tiles are not synced yet.
+    pub(crate) fn is_unsettled(&self) -> bool {
+        self.unsettled.is_some() && self.done > self.settled
+    }
+
+    /// Syncs up to `count` tiles, and notes it when all are. After an error nothing is known of the others, and they are written anew at the next opening.
+    pub(crate) fn settle(&mut self, count: usize) -> Result<(), AuditError> {
+        let Some((mut names, dirs)) = self.unsettled.take() else {
+            return Ok(());
+        };
+        let failed = || AuditError::storage("syncing the log's tiles");
+        for name in names.drain(..count.min(names.len())) {
+            if let Some(file) = self.storage.open(&name, true).map_err(failed())? {
+                file.sync().map_err(failed())?;
+            }
+        }
+        if !names.is_empty() || self.done == self.settled {
+            self.unsettled = Some((names, dirs));
+            return Ok(());
+        }
+        for dir in dirs.iter().map(String::as_str).chain([""]) {
+            self.storage.sync_dir(dir).map_err(failed())?;
+        }
+        let done = self.done.to_string();
+        storage::replace(&*self.storage, SETTLED, done.as_bytes()).map_err(failed())?;
+        self.settled = self.done;
+        self.unsettled = Some((names, BTreeSet::new()));
+        Ok(())
+    }
+
     /// Publishes a checkpoint whose tiles are there, such as the last one with more signatures; not one that is older than what is published.
-    pub(crate) fn replace(&self, checkpoint: &Checkpoint) -> Result<(), AuditError> {
-        if checkpoint.size() < self.published {
+    pub(crate) fn replace(&mut self, checkpoint: &Checkpoint) -> Result<(), AuditError> {
+        if self.retired || checkpoint.size() < self.published {
             return Ok(());
         }
         storage::replace(&*self.storage, PUBLISHED, checkpoint.as_str().as_bytes())
-            .map_err(AuditError::storage("publishing a checkpoint"))
+            .map_err(AuditError::storage("publishing a checkpoint"))?;
+        self.shown = checkpoint.size();
+        Ok(())
     }
 }
 

@@ -10,7 +10,7 @@ use crate::durable::frame::{self, HEADER, Header, MAX_NOTE, MAX_PAYLOAD};
 use crate::durable::segment::{self, BLOCK, Frames, Start};
 use crate::durable::storage::{self, Storage, Stored};
 use crate::durable::writer::{Open, State};
-use crate::note::{Note, VerifierKey};
+use crate::note::{Note, NoteError, VerifierKey};
 use crate::tree::{Hash, leaf_hash};
 
 /// The published checkpoint, beside the segments.
@@ -88,6 +88,7 @@ pub(crate) fn recover(
     }
     let (file, start) = start(storage, last)?;
     let scanned = scan(Arc::clone(&file), &start, &evidence)?;
+    let torn = torn(&*file, &start, &scanned)?;
     let size = scanned.range.size();
     for evidence in &evidence {
         if evidence.size > size {
@@ -113,7 +114,7 @@ pub(crate) fn recover(
         }
     }
     let (last_checkpoint, key) = covering(&scanned, &start, keys)?;
-    mend(storage, &*file, &start, &scanned)?;
+    mend(storage, &*file, &start, &scanned, torn)?;
     let open = Open {
         size: file
             .size()
@@ -261,7 +262,9 @@ fn covering(
     let name = segment::name(start.first());
     let mut problem = None;
     for (number, key) in keys.iter().enumerate() {
-        match Checkpoint::open(note, key) {
+        match Checkpoint::open(note, key)
+            .and_then(|checkpoint| last_signer(note, key).map(|()| checkpoint))
+        {
             Ok(checkpoint)
                 if checkpoint.size() == size && *checkpoint.root() == scanned.range.root() =>
             {
@@ -280,23 +283,45 @@ fn covering(
     )))
 }
 
-/// Rules 2, 3 and 5: judges what stands after the last valid frame, and makes the frame itself durable again.
+/// Where several keys of the log have signed, one succeeded the other: the last of them is the one in force.
+fn last_signer(note: &str, key: &VerifierKey) -> Result<(), NoteError> {
+    let note = Note::parse(note)?;
+    let last = note
+        .lines()
+        .iter()
+        .rev()
+        .find(|line| line.name == key.name());
+    match last {
+        Some(line) if line.id == key.id() => Ok(()),
+        _ => Err(NoteError::Checkpoint("it names a successor of this key")),
+    }
+}
+
+/// Rules 2 and 3: judges what stands after the last valid frame. Gives the end of a torn tail, if there is one.
+fn torn(file: &dyn Stored, start: &Start, scanned: &Scanned) -> Result<Option<u64>, AuditError> {
+    let name = segment::name(start.first());
+    let failed = || AuditError::storage(name.clone());
+    let size = file.size().map_err(failed())?;
+    let Some(rest) = survey(file, scanned.at..size, start).map_err(failed())? else {
+        return Ok(None);
+    };
+    let judged = judge(file, start, scanned, &rest).map_err(failed())?;
+    judged.map_err(|problem| corrupt(&name, scanned.at..rest.end, problem))?;
+    Ok(Some(rest.end))
+}
+
+/// Rules 3 and 5: cuts a torn tail, and makes the last frame durable again.
 fn mend(
     storage: &dyn Storage,
     file: &dyn Stored,
     start: &Start,
     scanned: &Scanned,
+    torn: Option<u64>,
 ) -> Result<(), AuditError> {
-    let name = segment::name(start.first());
-    let failed = || AuditError::storage(name.clone());
-    let size = file.size().map_err(failed())?;
-    let rest = survey(file, scanned.at..size, start).map_err(failed())?;
-    if let Some(rest) = rest {
-        judge(file, start, scanned, &rest)
-            .map_err(failed())?
-            .map_err(|problem| corrupt(&name, scanned.at..rest.end, problem))?;
-        keep(storage, file, start.first(), scanned.at..rest.end)?;
-        let zeros = vec![0; usize::try_from(rest.end.saturating_sub(scanned.at)).unwrap_or(CHUNK)];
+    let failed = || AuditError::storage(segment::name(start.first()));
+    if let Some(end) = torn {
+        keep(storage, file, start.first(), scanned.at..end)?;
+        let zeros = vec![0; usize::try_from(end.saturating_sub(scanned.at)).unwrap_or(CHUNK)];
         file.write_at(&zeros, scanned.at)
             .and_then(|()| file.sync())
             .map_err(failed())?;

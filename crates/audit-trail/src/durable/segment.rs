@@ -3,7 +3,9 @@
 use std::io;
 use std::sync::Arc;
 
-use crate::durable::frame::{Frame, HEADER, Header, SegmentId, take};
+use crate::durable::frame::{
+    self, ALIGN, Frame, HEADER, Header, MAX_NOTE, MAX_PAYLOAD, SegmentId, frame_len, take,
+};
 use crate::durable::storage::{Storage, Stored};
 use crate::tree::{CompactRange, Hash};
 
@@ -199,6 +201,57 @@ impl Frames {
         self.at = at.saturating_add(len as u64);
         self.next = header.end();
         Ok(Some((at, frame)))
+    }
+
+    /// The index after the last frame, going by headers alone.
+    pub(crate) fn skim(mut self) -> io::Result<u64> {
+        while let Some(header) = self.header(self.at)? {
+            if header.segment != self.segment || header.first != self.next {
+                break;
+            }
+            self.at = self.at.saturating_add(header.frame_len() as u64);
+            self.next = header.end();
+        }
+        Ok(self.next)
+    }
+
+    /// Whether no valid frame follows where the last one ended.
+    pub(crate) fn is_end(&self) -> io::Result<bool> {
+        let mut ahead = Self {
+            file: Arc::clone(&self.file),
+            buffer: Vec::new(),
+            ..*self
+        };
+        Ok(ahead.next()?.is_none())
+    }
+
+    /// Whether a frame of this segment stands behind a place where none is valid: something between was damaged.
+    pub(crate) fn is_followed(&self) -> io::Result<bool> {
+        const CHUNK: usize = 1 << 20;
+        let longest = frame_len(MAX_PAYLOAD, MAX_NOTE) as u64;
+        let end = self.at.saturating_add(longest).min(self.size);
+        let mut buffer = vec![0; CHUNK];
+        let mut at = self.at;
+        while at < end {
+            let len = usize::try_from(end.saturating_sub(at))
+                .unwrap_or(CHUNK)
+                .min(CHUNK);
+            let chunk = buffer.get_mut(..len).unwrap_or_default();
+            self.file.read_at(chunk, at)?;
+            for (number, group) in chunk.chunks(ALIGN).enumerate() {
+                let here = at.saturating_add(number.saturating_mul(ALIGN) as u64);
+                if group.starts_with(&frame::MAGIC)
+                    && here > self.at
+                    && self
+                        .header(here)?
+                        .is_some_and(|header| header.segment == self.segment)
+                {
+                    return Ok(true);
+                }
+            }
+            at = at.saturating_add(len as u64);
+        }
+        Ok(false)
     }
 
     fn header(&self, at: u64) -> io::Result<Option<Header>> {

@@ -43,10 +43,7 @@ pub(crate) struct Open {
 
 /// What ended the writing, kept for everybody who asks later.
 #[derive(Debug, Clone)]
-pub(crate) struct Failure {
-    what: String,
-    source: Arc<io::Error>,
-}
+pub(crate) struct Failure(Arc<AuditError>);
 
 /// What recovery found out, for a writer to go on from.
 pub(crate) struct State {
@@ -253,7 +250,9 @@ impl Writer {
             note,
         };
         let first = start.first();
-        let begun = self.spares.turn(|file| begin(&*self.storage, file, start))?;
+        let begun = self
+            .spares
+            .turn(|file| begin(&*self.storage, file, start))?;
         self.open = begun.map_err(|e| {
             poison(
                 &mut self.failure,
@@ -266,35 +265,46 @@ impl Writer {
 }
 
 impl Failure {
-    /// Keeps an error that cannot be cloned.
-    pub(crate) fn of(error: &AuditError) -> Self {
-        match error {
-            AuditError::Storage { what, source } => Self {
-                what: what.clone(),
-                source: Arc::clone(source),
-            },
-            other => Self {
-                what: "writing the log".into(),
-                source: Arc::new(io::Error::other(other.to_string())),
-            },
-        }
+    pub(crate) fn of(error: AuditError) -> Self {
+        Self(Arc::new(error))
+    }
+
+    /// Keeps what an error says that somebody else keeps.
+    pub(crate) fn again(error: &AuditError) -> Self {
+        Self::of(copy(error))
     }
 
     /// The error, once more.
     pub(crate) fn error(&self) -> AuditError {
-        AuditError::Storage {
-            what: self.what.clone(),
-            source: Arc::clone(&self.source),
-        }
+        copy(&self.0)
+    }
+}
+
+/// Errors cannot be cloned, but what they say can.
+fn copy(error: &AuditError) -> AuditError {
+    match error {
+        AuditError::Storage { what, source } => AuditError::Storage {
+            what: what.clone(),
+            source: Arc::clone(source),
+        },
+        AuditError::RollbackDetected {
+            evidence,
+            covered,
+            problem,
+        } => AuditError::RollbackDetected {
+            evidence: evidence.clone(),
+            covered: *covered,
+            problem: problem.clone(),
+        },
+        AuditError::DiskFull => AuditError::DiskFull,
+        AuditError::Poisoned => AuditError::Poisoned,
+        other => AuditError::storage("writing the log")(io::Error::other(other.to_string())),
     }
 }
 
 /// Remembers what ended the writing.
 fn poison(failure: &mut Option<Failure>, what: String, error: io::Error) -> AuditError {
-    let found = Failure {
-        what,
-        source: Arc::new(error),
-    };
+    let found = Failure::of(AuditError::storage(what)(error));
     let error = found.error();
     *failure = Some(found);
     error

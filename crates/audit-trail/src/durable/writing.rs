@@ -11,6 +11,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use crate::acknowledge::Acknowledgement;
+use crate::builder::DEFAULT_NAMESPACE;
 use crate::checkpoint::Checkpoint;
 use crate::clock::Clock;
 use crate::durable::admission::{Admission, WhenFull};
@@ -157,16 +158,28 @@ impl Writing {
     }
 
     /// Writes what a log has to say when it is opened: that it begins, who signs from now on, what recovery cut off. Gives its reader.
+    ///
+    /// A log that is there must have the namespace that is asked for, if one is.
     pub(crate) fn begin(
         &mut self,
-        namespace: &str,
+        namespace: Option<&str>,
         key: &VerifierKey,
     ) -> Result<AuditReader, AuditError> {
         if self.pipeline.durable.reached() == 0 {
-            self.say(&Entry::genesis_of(key)?, namespace)?;
+            self.say(
+                &Entry::genesis_of(key)?,
+                namespace.unwrap_or(DEFAULT_NAMESPACE),
+            )?;
         }
         let reader =
             AuditReader::of_directory(Arc::clone(&self.pipeline.catalog), Some(key.clone()))?;
+        if let Some(asked) = namespace.filter(|namespace| *namespace != reader.namespace()) {
+            return Err(AuditError::Config(format!(
+                "the log's namespace is `{}`, not `{}`",
+                crate::error::shortened(reader.namespace()),
+                crate::error::shortened(asked)
+            )));
+        }
         let namespace = reader.namespace();
         if let Some((successor, operator, reason)) = self.successor.take() {
             let ext = Ext::encode(&json!({ "key": successor.verifier_key().to_string() }))?;
@@ -207,15 +220,13 @@ impl Writing {
             .map_err(AuditError::storage(PUBLISHED))?
             .and_then(|bytes| recover::size_of(&bytes))
             .unwrap_or(0);
-        let publisher = Publisher::new(Arc::clone(&self.storage), size);
+        let publisher = Publisher::new(Arc::clone(&self.storage), size)?;
         let namespace = reader.namespace().to_owned();
-        let cosign = self.cosign.take();
         let keeper = Arc::new(Keeper::new(
             Arc::clone(&self.pipeline),
             reader,
             namespace,
             publisher,
-            cosign,
             self.every,
         ));
         self.keeper = Some(Arc::clone(&keeper));
@@ -223,6 +234,13 @@ impl Writing {
         self.spawn("audit-commit", move || pipeline.commit_for_others())?;
         let catalog = Arc::clone(&self.pipeline.catalog);
         self.spawn("audit-index", move || catalog.follow())?;
+        if let Some(cosign) = self.cosign.take() {
+            let keeper = Arc::clone(&keeper);
+            // Not joined: a witness that does not answer would hold up the end of the log. Whatever it answers then changes nothing.
+            let thread = Builder::new().name("audit-witness".into());
+            let thread = thread.spawn(move || keeper.have_witnessed(&cosign));
+            drop(thread.map_err(AuditError::storage("starting a thread of the log"))?);
+        }
         self.spawn("audit-keep", move || keeper.run())
     }
 
@@ -264,8 +282,14 @@ impl Writing {
         answer().or_else(|| {
             self.pipeline.witnessed.register(index, waker);
             self.pipeline.ring();
+            self.pipeline.witness.ring();
             answer()
         })
+    }
+
+    /// What witnesses answered last.
+    pub(crate) fn witnesses_told(&self) -> Option<String> {
+        self.keeper.as_ref().and_then(|keeper| keeper.told())
     }
 
     /// The newest checkpoint with a quorum of cosignatures.
@@ -299,7 +323,7 @@ impl Drop for Writing {
             drop(thread.join());
         }
         if let Some(keeper) = &self.keeper {
-            drop(keeper.publish());
+            keeper.retire();
         }
         // Closing the file would do, were it not for copies of the handle in processes that other threads are just about to start.
         drop(self.lock.unlock());
@@ -308,7 +332,10 @@ impl Drop for Writing {
 
 /// Makes the directories of a log, so that even the outermost that was not there before survives a power failure.
 fn make_dirs(disk: &Disk, dir: &Path) -> io::Result<()> {
-    let missing: Vec<&Path> = dir.ancestors().take_while(|dir| !dir.as_os_str().is_empty() && !dir.exists()).collect();
+    let missing: Vec<&Path> = dir
+        .ancestors()
+        .take_while(|dir| !dir.as_os_str().is_empty() && !dir.exists())
+        .collect();
     disk.make_dir(segment::DIR)?;
     for dir in missing {
         let parent = dir.parent().filter(|parent| !parent.as_os_str().is_empty());

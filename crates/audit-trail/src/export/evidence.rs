@@ -57,7 +57,8 @@ impl AuditReader {
     ) -> Result<Exported, AuditError> {
         let selection = self.select(filter)?;
         let checkpoint = self.checkpoint()?;
-        let key = self.verifier_key().ok_or(AuditError::NoCheckpoint)?;
+        // After a rotation not the key by which the caller knows the log.
+        let key = self.key_in_force()?;
         let bundle = Bundle {
             log: self,
             selection: &selection,

@@ -228,6 +228,13 @@ impl Key {
                 })
             }
             Err(e) if e.kind() == io::ErrorKind::NotFound => {
+                // With another key nobody's file would be found again, and erasing would answer that there is nothing.
+                for entry in fs::read_dir(dir)? {
+                    if entry?.path().extension().is_some_and(|kind| kind == SUFFIX) {
+                        let problem = "the vault's `key` is gone and its data is not: restore the key, or remove the data";
+                        return Err(io::Error::new(io::ErrorKind::InvalidData, problem));
+                    }
+                }
                 let mut key = [0; 32];
                 getrandom::fill(&mut key).map_err(|e| io::Error::other(e.to_string()))?;
                 let unfinished = dir.join("key.new");

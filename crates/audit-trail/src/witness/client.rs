@@ -65,15 +65,23 @@ pub enum WitnessError {
         /// The beginning of what it said.
         answer: String,
     },
-    /// It has cosigned a larger tree of this log: the log was rolled back, or the checkpoint is not its newest.
+    /// It showed a checkpoint of a larger tree that the log's own key has signed: the log was rolled back, or the checkpoint is not its newest.
+    ///
+    /// A witness that merely says so has [refused](Self::Refused).
     #[error(
-        "it knows the log at size {known}, beyond the checkpoint's {size}; was the log rolled back?"
+        "it shows the log's signature at size {known}, beyond the checkpoint's {size}; was the log rolled back?"
     )]
     Ahead {
         /// The size that the witness told.
         known: u64,
         /// The checkpoint's size.
         size: u64,
+    },
+    /// It showed a checkpoint that the log's own key has signed, and the log does not begin with what that covers.
+    #[error("it shows the log's signature of {known} entries that are not those of the log")]
+    Forked {
+        /// The size of the tree that it showed.
+        known: u64,
     },
     /// It answered with what is not its valid cosignature.
     #[error("its answer is no cosignature: {0}")]
@@ -179,14 +187,34 @@ impl WitnessClient {
         loop {
             let proof = log.consistency_proof(old, size)?;
             let request = AddCheckpoint::new(old, proof, checkpoint.as_str())?;
-            match self.post(&url, &request)? {
+            let answer = self.post(&url, &request).map_err(|refused| {
+                // Unprocessable: what it has seen of this log is not how the log begins.
+                match self.shown(witness, log, checkpoint.origin()) {
+                    Some(seen) if is_unprocessable(&refused) && is_other(log, &seen) => {
+                        WitnessError::Forked { known: seen.size() }
+                    }
+                    _ => refused,
+                }
+            })?;
+            match answer {
                 Answer::Lines(lines) => {
                     checkpoint.with_cosignatures(&lines, &[&witness.key])?;
                     self.known().insert(key, size);
                     return Ok(lines);
                 }
                 Answer::Size(known) if known > size => {
-                    return Err(WitnessError::Ahead { known, size });
+                    let shown = self.shown(witness, log, checkpoint.origin());
+                    let newer = shown.filter(|shown| shown.size() > size);
+                    return Err(newer.map_or_else(
+                        || WitnessError::Refused {
+                            status: 409,
+                            answer: known.to_string(),
+                        },
+                        |newer| WitnessError::Ahead {
+                            known: newer.size(),
+                            size,
+                        },
+                    ));
                 }
                 Answer::Size(known) if retried => {
                     return Err(WitnessError::Refused {
@@ -198,6 +226,29 @@ impl WitnessClient {
             }
             retried = true;
         }
+    }
+
+    /// The checkpoint of the log that the witness shows, if the log's own key has signed it.
+    fn shown(
+        &self,
+        witness: &PolicyWitness,
+        log: &AuditReader,
+        origin: &str,
+    ) -> Option<Checkpoint> {
+        let url = witness.url.as_deref()?.trim_end_matches('/');
+        let hash = super::origin_hash(origin);
+        let mut response = self
+            .agent
+            .get(format!("{url}/{hash}/checkpoint"))
+            .call()
+            .ok()?;
+        if response.status().as_u16() != 200 {
+            return None;
+        }
+        let body = response.body_mut().with_config().limit(MAX_ANSWER);
+        let note = body.read_to_string().ok()?;
+        let shown = Checkpoint::open(&note, &log.key_in_force().ok()?).ok()?;
+        (shown.origin() == origin).then_some(shown)
     }
 
     fn post(&self, url: &str, request: &AddCheckpoint) -> Result<Answer, WitnessError> {
@@ -230,6 +281,15 @@ impl WitnessClient {
         // Only a hint stands in it, so that nothing can be half-done.
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn is_unprocessable(error: &WitnessError) -> bool {
+    matches!(error, WitnessError::Refused { status: 422, .. })
+}
+
+/// Whether the log certainly does not begin with what a checkpoint covers.
+fn is_other(log: &AuditReader, seen: &Checkpoint) -> bool {
+    log.root(seen.size()).is_ok_and(|root| root != *seen.root())
 }
 
 impl fmt::Display for Collected {

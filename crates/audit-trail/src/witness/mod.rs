@@ -13,6 +13,6 @@ mod store;
 pub use client::{Collected, WitnessClient, WitnessError};
 pub use request::{AddCheckpoint, RequestError};
 pub use rules::{Refusal, Witness};
-#[cfg(feature = "http")]
+#[cfg(any(feature = "http", feature = "witness"))]
 pub(crate) use store::origin_hash;
 pub use store::{WitnessDir, WitnessStore};

@@ -21,7 +21,7 @@ fn entry_0_is_the_genesis_entry_and_nobody_else_writes_one() {
     let refused = log.log(Entry::admin(Kind::Genesis, "ops@example.com"));
     assert!(matches!(
         refused,
-        Err(AuditError::Entry(EntryError::Reserved))
+        Err(AuditError::Entry(EntryError::Reserved { .. }))
     ));
     assert_eq!(log.size().unwrap(), 1);
 }

@@ -1,5 +1,7 @@
 //! The log in async code: tasks wait, runtime threads do not.
 
+use std::future::Future as _;
+
 use audit_trail::{
     Acknowledgement, AuditError, AuditLog, Entry, Filter, Level, SigningKey, WhenFull,
 };
@@ -80,4 +82,27 @@ async fn what_was_submitted_is_acknowledged_at_each_level() {
     let witnessed = pending.acknowledged(Acknowledgement::Witnessed).await;
     assert!(matches!(witnessed, Err(AuditError::Level { .. })));
     assert_eq!(pending.receipt_async().await.unwrap().index(), 1);
+}
+
+/// Futures that are given up leave nothing behind: their wakers would keep their tasks alive.
+#[tokio::test]
+async fn a_future_that_is_dropped_takes_its_waker_along() {
+    let dir = tempfile::tempdir().unwrap();
+    let log = at(dir.path()).build().unwrap();
+    let waker = std::sync::Arc::new(Nobody);
+    let pending = log.submit(Entry::event("a")).unwrap();
+    for _ in 0..100 {
+        let waker = std::task::Waker::from(std::sync::Arc::clone(&waker));
+        let mut context = std::task::Context::from_waker(&waker);
+        let mut future = Box::pin(pending.acknowledged(Acknowledgement::Durable));
+        drop(future.as_mut().poll(&mut context));
+    }
+    log.flush().unwrap();
+    assert_eq!(std::sync::Arc::strong_count(&waker), 1);
+}
+
+struct Nobody;
+
+impl std::task::Wake for Nobody {
+    fn wake(self: std::sync::Arc<Self>) {}
 }

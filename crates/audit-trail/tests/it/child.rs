@@ -41,6 +41,8 @@ pub(crate) enum Said {
         index: u64,
         key: u64,
     },
+    /// A number that was asked for.
+    Measured(u64),
     /// Something was refused or has failed.
     Failed(String),
     Closed,
@@ -135,7 +137,7 @@ impl Orders {
 }
 
 /// Says one line with one write, so that a killed child has said it or not.
-fn say(line: &str) {
+pub(crate) fn say(line: &str) {
     std::io::stderr()
         .write_all(format!("@{line}\n").as_bytes())
         .unwrap();
@@ -155,6 +157,7 @@ impl Said {
                 index: index.parse().unwrap(),
                 key: key.parse().unwrap(),
             },
+            ("measured", _) => Self::Measured(rest.parse().unwrap()),
             ("failed", _) => Self::Failed(rest.to_owned()),
             _ => Self::Else(line.to_owned()),
         }
@@ -210,13 +213,7 @@ pub(crate) fn hear(mut child: Child, kill: Kill) -> (Vec<Said>, ExitStatus) {
 
 /// The log that children write: small segments, so that new ones are begun often.
 pub(crate) fn at(dir: &Path) -> AuditLogBuilder {
-    let level = if std::env::var("PLANT").is_ok() {
-        audit_trail::Acknowledgement::Buffered
-    } else {
-        audit_trail::Acknowledgement::Durable
-    };
     AuditLog::builder()
-        .acknowledge(level)
         .namespace("test")
         .signer(key())
         .directory(dir)
@@ -270,7 +267,7 @@ impl Expected {
     }
 }
 
-/// Small random numbers from a seed (SplitMix64).
+/// Small random numbers from a seed (`SplitMix64`).
 #[derive(Debug, Clone)]
 pub(crate) struct Dice(u64);
 

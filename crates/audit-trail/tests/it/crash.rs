@@ -119,8 +119,8 @@ fn survives(test: &str, threads: u64, lives: u64, entries: u64, longest: usize, 
             match said {
                 Said::Durable { index, key } => news.push((*index, *key)),
                 Said::Failed(why) => panic!("the child was refused: {why}"),
-                Said::Else(text) => panic!("the child says: {text}"),
-                Said::Opening | Said::Open | Said::Closed => {}
+                Said::Else(line) => panic!("the child says: {line}"),
+                Said::Opening | Said::Open | Said::Closed | Said::Measured(_) => {}
             }
         }
         while_opening += u64::from(said.last() == Some(&Said::Opening));
@@ -225,13 +225,19 @@ fn a_log_that_was_closed_is_open_to_the_next_writer_at_once() {
 fn a_segment_that_is_being_begun_is_not_taken_for_the_next_spare() {
     let dir = tempfile::tempdir().unwrap();
     // A thread that publishes all the time is awake to make spares all the time.
-    let log = at(dir.path()).publish_every(Duration::ZERO).build().unwrap();
+    let log = at(dir.path())
+        .publish_every(Duration::ZERO)
+        .build()
+        .unwrap();
     let text = vec!["x".repeat(1000); 50];
     std::thread::scope(|scope| {
         for _ in 0..4 {
             scope.spawn(|| {
                 for _ in 0..rounds(10) * 10 {
-                    log.log(Entry::event("step").ext(Ext::encode(&json!({ "text": text })).unwrap())).unwrap();
+                    log.log(
+                        Entry::event("step").ext(Ext::encode(&json!({ "text": text })).unwrap()),
+                    )
+                    .unwrap();
                 }
             });
         }

@@ -154,9 +154,10 @@ fn others_accept_70_000_entries_and_reject_them_after_any_flipped_byte() {
         for (sample, place) in [0, len - 1, dice.below(len)].into_iter().enumerate() {
             let (at, mask) = (place as usize, 1 << dice.below(8));
             flipped(&file, at, mask, || {
-                let accepted = match bundles.contains(&name) {
-                    true => Theirs::read(dir, SIZE).is_some_and(|theirs| theirs.accepts(dir)),
-                    false => theirs.accepts(dir),
+                let accepted = if bundles.contains(&name) {
+                    Theirs::read(dir, SIZE).is_some_and(|theirs| theirs.accepts(dir))
+                } else {
+                    theirs.accepts(dir)
                 };
                 assert!(
                     !accepted,
@@ -287,7 +288,14 @@ fn a_log_with_a_flipped_byte_is_not_written_to_as_if_nothing_were() {
                         .query(&Filter::new().kind(Kind::Recovery))
                         .unwrap()
                         .records;
-                    assert_eq!(told.len(), 1, "{:?}", told.iter().map(|r| String::from_utf8_lossy(r.bytes()).into_owned()).collect::<Vec<_>>());
+                    assert_eq!(
+                        told.len(),
+                        1,
+                        "{:?}",
+                        told.iter()
+                            .map(|r| String::from_utf8_lossy(r.bytes()).into_owned())
+                            .collect::<Vec<_>>()
+                    );
                     return;
                 }
                 // Older segments are read when they are asked for, or verified; nothing may become of them meanwhile.

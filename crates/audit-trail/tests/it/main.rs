@@ -4,6 +4,7 @@ mod append;
 mod arbitrary;
 #[cfg(feature = "tokio")]
 mod asynchronous;
+mod attacks;
 mod bad_input;
 mod bounded;
 mod chain;
@@ -17,6 +18,7 @@ mod export;
 mod faults;
 mod follow;
 mod full;
+mod grown;
 mod judges;
 mod judges_large;
 mod personal;

@@ -1,88 +1,117 @@
 //! `secstack audit query`: the entries that match, as a table or as they stand in the log.
 
-use std::io::Write;
+use std::io::{self, BufWriter, Write};
 use std::path::PathBuf;
 
+use audit_trail::{AuditReader, Cursor, Filter};
 use clap::Args;
-use security_bundle::audit_trail::Record;
-use time::format_description::well_known::Rfc3339;
+use serde_json::json;
 
-use super::read;
 use super::select::Selection;
-use crate::failure::ignore_closed_pipe;
+use super::{keys, row, source};
+use crate::failure::{Failure, ignore_closed_pipe};
 use crate::{Answer, GOOD, paint};
 
+/// Entries that are in memory at once.
+const PAGE: usize = 1000;
+
+/// Show the entries that match
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
-    /// The log: entries and signed checkpoints, one a line
-    file: PathBuf,
-    /// Check the signed checkpoints with this verifier key, or file that holds it
+    /// The log: its directory, or a file with entries and signed checkpoints, one a line
+    #[arg(value_name = "DIR|FILE")]
+    log: PathBuf,
+    /// The log's verifier key, or a file that holds it: a file's checkpoints are checked with it, and a directory must be of the log that it names
     #[arg(long, value_name = "KEY|FILE")]
     vkey: Option<String>,
-    #[command(flatten)]
-    select: Selection,
     /// At most this many
-    #[arg(long)]
+    #[arg(long, value_name = "N")]
     limit: Option<usize>,
     /// Newest first
     #[arg(long)]
     newest: bool,
+    /// Leave out the first so many that match
+    #[arg(long, value_name = "N", default_value_t = 0, conflicts_with = "cursor")]
+    offset: usize,
+    /// Go on where an earlier query with the same conditions stopped: it told the cursor on standard error
+    #[arg(long)]
+    cursor: Option<Cursor>,
+    /// Only say how many match, and how many of them carry each outcome
+    #[arg(long, conflicts_with_all = ["limit", "newest", "offset", "cursor"])]
+    count: bool,
     /// Print each entry as it stands in the log
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    select: Selection,
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Answer {
-    let (log, _) = read(&arguments.file, arguments.vkey.as_deref())?;
-    let mut filter = arguments.select.filter();
-    if let Some(limit) = arguments.limit {
-        filter = filter.limit(limit);
+    let key = arguments
+        .vkey
+        .as_deref()
+        .map(keys::verifier_key)
+        .transpose()?;
+    let log = source::reader(&arguments.log, key.as_ref())?;
+    if arguments.count {
+        return count(&log, arguments);
     }
+    let mut filter = arguments.select.filter().offset(arguments.offset);
     if arguments.newest {
         filter = filter.newest_first();
     }
-    let page = log.query(&filter)?;
-    let mut out = anstream::stdout().lock();
-    let written = if arguments.json {
-        page.records.iter().try_for_each(|record| {
-            out.write_all(record.bytes())?;
-            out.write_all(b"\n")
-        })
+    if let Some(cursor) = arguments.cursor {
+        filter = filter.after(cursor);
+    }
+    let mut left = arguments.limit;
+    let mut out = BufWriter::new(anstream::stdout().lock());
+    loop {
+        let page = log.query(&filter.clone().limit(left.unwrap_or(PAGE).min(PAGE)))?;
+        left = left.map(|left| left.saturating_sub(page.records.len()));
+        let mut records = page.records.iter();
+        let written = records.try_for_each(|record| row::write(&mut out, record, arguments.json));
+        if let Err(error) = written {
+            return Ok(ignore_closed_pipe(Err(error)).map(|()| GOOD)?);
+        }
+        match page.next {
+            Some(next) if left == Some(0) => {
+                ignore_closed_pipe(out.flush())?;
+                let dim = paint::DIM;
+                anstream::eprintln!("{dim}there is more: --cursor {next}{dim:#}");
+                return Ok(GOOD);
+            }
+            Some(next) => filter = filter.offset(0).after(next),
+            None => break,
+        }
+    }
+    ignore_closed_pipe(out.flush())?;
+    Ok(GOOD)
+}
+
+fn count(log: &AuditReader, arguments: &Arguments) -> Answer {
+    let select = &arguments.select;
+    let matched = counted(log, select.filter())?;
+    let mut said = json!({ "matched": matched });
+    let mut lines = vec![format!("{matched} match")];
+    for outcome in select.outcomes() {
+        let count = counted(log, select.filter_by(&[outcome]))?;
+        lines.push(format!("{count} {outcome}"));
+        if let Some(said) = said.as_object_mut() {
+            said.insert(outcome.to_string(), count.into());
+        }
+    }
+    let text = if arguments.json {
+        said.to_string()
     } else {
-        page.records
-            .iter()
-            .try_for_each(|record| write_row(&mut out, record))
+        lines.join("\n")
     };
+    let written = writeln!(io::stdout().lock(), "{text}");
     ignore_closed_pipe(written)?;
     Ok(GOOD)
 }
 
-fn write_row(out: &mut impl Write, record: &Record) -> std::io::Result<()> {
-    let at = record.at().format(&Rfc3339).unwrap_or_default();
-    let what = record
-        .action()
-        .map(|action| action.name.as_ref())
-        .or(record.event())
-        .unwrap_or_default();
-    let how = match (record.outcome(), record.event()) {
-        (Some(outcome), _) => outcome.as_str(),
-        (None, Some(event)) => event,
-        (None, None) => "",
-    };
-    let why = record
-        .decision()
-        .map(|decision| decision.reason_code.as_ref())
-        .or(record.reason())
-        .unwrap_or_default();
-    let (style, dim) = (paint::outcome(how), paint::DIM);
-    writeln!(
-        out,
-        "{:>6}  {dim}{at:<27}{dim:#}  {:<14} {:<16} {:<18} {style}{:<18}{style:#} {}",
-        record.index(),
-        record.kind().as_str(),
-        paint::cut(record.agent().unwrap_or("-"), 16),
-        paint::cut(what, 18),
-        paint::cut(how, 18),
-        paint::cut(why, 60),
-    )
+fn counted(log: &AuditReader, filter: Filter) -> Result<u64, Failure> {
+    let page = log.query(&filter.limit(0).count_matches())?;
+    page.total_matched
+        .ok_or_else(|| Failure::new("the log did not count what matches"))
 }

@@ -185,7 +185,7 @@ fn rotation(index: u64, key: &SigningKey) -> Record {
         .build()
         .unwrap();
     let ext = serde_json::json!({ "key": key.verifier_key().to_string() });
-    log.log(Entry::admin(Kind::KeyRotation, "ops@example.com").ext(Ext::encode(&ext).unwrap()))
+    log.say(&Entry::admin(Kind::KeyRotation, "ops@example.com").ext(Ext::encode(&ext).unwrap()))
         .unwrap();
     Record::parse(index, log.entry(1).unwrap().bytes()).unwrap()
 }
@@ -267,4 +267,22 @@ fn a_rotation_that_the_old_key_has_not_signed_is_refused() {
         reader.verify(None),
         Err(VerifyError::Segment { index: 20, .. })
     ));
+}
+
+/// As whoever holds the old key would, who takes the new one's signature away and goes on.
+#[test]
+fn a_retired_key_cannot_come_back() {
+    let second = SigningKey::from_seed("test.example/log", &[43; 32]).unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let mut scribe = Scribe::begin(dir.path());
+    let records = all(&varied(30));
+    scribe.commit(&records[..20], None);
+    scribe.commit(&[rotation(20, &second)], None);
+    scribe.commit(&records[20..], None);
+    let reader = AuditReader::open(dir.path(), Some(key().verifier_key())).unwrap();
+    let found = reader.verify(None);
+    assert!(
+        matches!(found, Err(VerifyError::Segment { index: 20, .. })),
+        "{found:?}"
+    );
 }

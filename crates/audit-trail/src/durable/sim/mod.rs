@@ -245,9 +245,9 @@ fn honest(seed: u64) {
         run.work(&mut writer, commits);
         drop(writer);
         if life % 2 == 0 || run.dice.one_in(2) {
-            run.disk.reboot()
+            run.disk.reboot();
         } else {
-            run.disk.restart()
+            run.disk.restart();
         }
     }
     let writer = run.recovered();

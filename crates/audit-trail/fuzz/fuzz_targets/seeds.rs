@@ -5,7 +5,9 @@ use std::path::Path;
 
 fn main() -> io::Result<()> {
     for (name, _) in audit_trail::fuzzing::TARGETS {
-        let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus").join(name);
+        let corpus = Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("corpus")
+            .join(name);
         std::fs::create_dir_all(&corpus)?;
         for (number, seed) in audit_trail::fuzzing::seeds(name).iter().enumerate() {
             std::fs::write(corpus.join(format!("seed-{number}")), seed)?;
