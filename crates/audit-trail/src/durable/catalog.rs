@@ -221,11 +221,14 @@ impl Catalog {
                 let (at, end) = (frames.at(), frames.end());
                 let first = self.first_growing()?.unwrap_or(end);
                 if first == end || !self.is_there(&segment::name(end))? {
-                    if !self.owned && scan.looked != Some(end) && Self::is_damaged(&mut scan)? {
+                    if !self.owned
+                        && scan.looked != Some(end)
+                        && let Some(next) = Self::damaged_to(&mut scan)?
+                    {
                         let problem = "a damaged frame is followed by a later one".to_owned();
                         return Err(AuditError::Corrupt {
                             file: segment::name(first),
-                            range: at..at,
+                            range: at..next,
                             problem,
                         });
                     }
@@ -238,18 +241,18 @@ impl Catalog {
         Ok(())
     }
 
-    /// Whether the end that was found is none: frames stand behind it, and not because one was written just now.
-    fn is_damaged(scan: &mut Scan) -> Result<bool, AuditError> {
+    /// Where the next frame stands if the end that was found is none, and not because one was written just now.
+    fn damaged_to(scan: &mut Scan) -> Result<Option<u64>, AuditError> {
         let Some(frames) = &mut scan.frames else {
-            return Ok(false);
+            return Ok(None);
         };
         let failed = || AuditError::storage("reading the newest segment");
         let end = frames.end();
-        let followed = frames.is_followed().map_err(failed())?;
+        let followed = frames.followed_at().map_err(failed())?;
+        scan.looked = followed.is_none().then_some(end);
         // A writer may have completed the frame meanwhile, and then the next.
-        let damaged = followed && frames.is_end().map_err(failed())?;
-        scan.looked = (!followed).then_some(end);
-        Ok(damaged)
+        let damaged = followed.is_some() && frames.is_end().map_err(failed())?;
+        Ok(followed.filter(|_| damaged))
     }
 
     fn missing(&self, file: String, range: Range<u64>, size: u64) -> Result<(), AuditError> {

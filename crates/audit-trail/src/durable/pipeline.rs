@@ -317,9 +317,12 @@ impl Pipeline {
 
     /// Wakes those whose entries are on disk, and the threads that have to do with it.
     fn announce(&self, size: u64) {
-        if self.durable.advance(size) && self.has_work() {
-            self.committer.ring();
-        }
+        self.durable.advance_and(size, |others| {
+            // First those are seen to who still wait: waking the others takes its time.
+            if others && self.has_work() {
+                self.committer.ring();
+            }
+        });
         if self.failure.get().is_some() {
             self.admission.close();
             self.durable.end();

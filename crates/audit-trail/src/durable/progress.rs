@@ -25,16 +25,21 @@ impl Progress {
         self.reached.load(Ordering::Acquire)
     }
 
-    /// Wakes those whose entries are below `to`. Says whether others still wait.
-    pub(crate) fn advance(&self, to: u64) -> bool {
+    /// Wakes those whose entries are below `to`; before that, says to `others` whether more wait.
+    pub(crate) fn advance_and(&self, to: u64, others: impl FnOnce(bool)) {
         self.reached.fetch_max(to, Ordering::AcqRel);
         let mut waiting = self.lock();
         let rest = waiting.split_off(&to);
         let ready = std::mem::replace(&mut *waiting, rest);
-        let others = !waiting.is_empty();
+        let more = !waiting.is_empty();
         drop(waiting);
+        others(more);
         wake(ready);
-        others
+    }
+
+    /// Wakes those whose entries are below `to`.
+    pub(crate) fn advance(&self, to: u64) {
+        self.advance_and(to, |_| {});
     }
 
     /// Wakes everybody, as when nothing more will come.
@@ -100,13 +105,13 @@ mod tests {
         progress.register(4, &Waker::from(Arc::clone(&a)));
         progress.register(4, &Waker::from(Arc::clone(&a)));
         progress.register(6, &Waker::from(Arc::clone(&b)));
-        assert!(progress.advance(4));
+        progress.advance_and(4, |others| assert!(others));
         assert_eq!((a.get(), b.get()), (0, 0));
-        assert!(progress.advance(6));
+        progress.advance_and(6, |others| assert!(others));
         assert_eq!((a.get(), b.get()), (1, 0));
         progress.end();
         assert_eq!((a.get(), b.get(), progress.reached()), (1, 1, 6));
-        assert!(!progress.advance(7));
+        progress.advance_and(7, |others| assert!(!others));
     }
 
     #[derive(Default)]

@@ -225,8 +225,8 @@ impl Frames {
         Ok(ahead.next()?.is_none())
     }
 
-    /// Whether a frame of this segment stands behind a place where none is valid: something between was damaged.
-    pub(crate) fn is_followed(&self) -> io::Result<bool> {
+    /// Where a frame of this segment stands behind a place where none is valid: something between was damaged.
+    pub(crate) fn followed_at(&self) -> io::Result<Option<u64>> {
         const CHUNK: usize = 1 << 20;
         let longest = frame_len(MAX_PAYLOAD, MAX_NOTE) as u64;
         let end = self.at.saturating_add(longest).min(self.size);
@@ -246,12 +246,12 @@ impl Frames {
                         .header(here)?
                         .is_some_and(|header| header.segment == self.segment)
                 {
-                    return Ok(true);
+                    return Ok(Some(here));
                 }
             }
             at = at.saturating_add(len as u64);
         }
-        Ok(false)
+        Ok(None)
     }
 
     fn header(&self, at: u64) -> io::Result<Option<Header>> {
