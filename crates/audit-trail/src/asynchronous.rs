@@ -1,7 +1,8 @@
 //! The log for async code: waiting suspends the task, and what blocks on a disk runs where blocking is allowed.
 
 use std::future::poll_fn;
-use std::task::{Poll, Waker};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll, Wake, Waker};
 
 use crate::AuditError;
 use crate::acknowledge::{Acknowledgement, Pending};
@@ -69,11 +70,11 @@ impl Pending {
     pub async fn acknowledged(&self, level: Acknowledgement) -> Result<Appended, AuditError> {
         let index = self.appended().index;
         let backing = self.backing();
-        let mut left = Left::new(|waker| backing.forget(index, waker));
+        let turn = Turn::new(|waker| backing.forget(index, waker));
         poll_fn(
-            |context| match backing.poll(index, level, context.waker()) {
+            |context| match backing.poll(index, level, turn.waker(context)) {
                 Some(answer) => Poll::Ready(answer),
-                None => left.waits_with(context.waker()),
+                None => Poll::Pending,
             },
         )
         .await?;
@@ -116,46 +117,61 @@ impl Backing {
     /// Ready when there may be room in the queue for so many bytes of entry.
     async fn room(&self, len: usize) {
         let mut asked = false;
-        let mut left = Left::new(|waker| self.forget_room(waker));
+        let turn = Turn::new(|waker| self.forget_room(waker));
         poll_fn(|context| {
-            if asked || self.may_have_room(len, context.waker()) {
+            if asked || self.may_have_room(len, turn.waker(context)) {
                 return Poll::Ready(());
             }
             asked = true;
-            left.waits_with(context.waker())
+            Poll::Pending
         })
         .await;
     }
 }
 
-/// Takes back the waker of a future that is dropped before it is ready.
-struct Left<F: FnMut(&Waker)> {
-    waker: Option<Waker>,
+/// One future's place among those who wait: a waker of its own, which wakes its task, and which is taken back when the future is dropped.
+///
+/// The task's waker would not do: several futures of one task share it, and the first to go would take it along.
+struct Turn<F: FnMut(&Waker)> {
+    task: Arc<Task>,
+    own: Waker,
     forget: F,
 }
 
-impl<F: FnMut(&Waker)> Left<F> {
+/// The waker of the task that polled last.
+#[derive(Default)]
+struct Task(Mutex<Option<Waker>>);
+
+impl<F: FnMut(&Waker)> Turn<F> {
     fn new(forget: F) -> Self {
+        let task = Arc::new(Task::default());
         Self {
-            waker: None,
+            own: Waker::from(Arc::clone(&task)),
+            task,
             forget,
         }
     }
 
-    fn waits_with<T>(&mut self, waker: &Waker) -> Poll<T> {
-        if let Some(old) = self.waker.take().filter(|old| !old.will_wake(waker)) {
-            (self.forget)(&old);
-        }
-        self.waker = Some(waker.clone());
-        Poll::Pending
+    /// The waker to register for whoever polls.
+    fn waker(&self, context: &Context<'_>) -> &Waker {
+        let mut task = self.task.0.lock().unwrap_or_else(PoisonError::into_inner);
+        *task = Some(context.waker().clone());
+        &self.own
     }
 }
 
-impl<F: FnMut(&Waker)> Drop for Left<F> {
-    fn drop(&mut self) {
-        if let Some(waker) = self.waker.take() {
-            (self.forget)(&waker);
+impl Wake for Task {
+    fn wake(self: Arc<Self>) {
+        let task = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(task) = task {
+            task.wake();
         }
+    }
+}
+
+impl<F: FnMut(&Waker)> Drop for Turn<F> {
+    fn drop(&mut self) {
+        (self.forget)(&self.own);
     }
 }
 

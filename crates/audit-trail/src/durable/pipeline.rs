@@ -300,11 +300,6 @@ impl Pipeline {
         let now = micros(self.clock.now()).unwrap_or_default();
         let result = inner.writer.commit(&entries, now, successor);
         drop(entries);
-        if let Some(failure) = inner.writer.failure() {
-            drop(self.failure.set(failure.clone()));
-        } else if let Err(error) = result {
-            drop(self.failure.set(Failure::of(error)));
-        }
         // Before the weight is given back: what is let in then counts on the room that is left.
         if !self.is_roomy(&inner.writer) && !self.spares.is_ready() {
             self.admission.pause();
@@ -312,7 +307,7 @@ impl Pipeline {
         self.catalog.announce(inner.writer.size());
         self.admission.leave(weight);
         batch.recycle(&mut inner.recycled);
-        self.check()
+        result
     }
 
     /// Wakes those whose entries are on disk, and the threads that have to do with it.

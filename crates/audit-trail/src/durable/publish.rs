@@ -48,7 +48,8 @@ impl Publisher {
         Ok(Self {
             storage,
             done,
-            published: done,
+            // Incomplete tiles are never synced: at every opening they are written anew.
+            published: 0,
             shown: published,
             retired: false,
             settled: done,

@@ -88,7 +88,7 @@ pub(crate) fn recover(
     }
     let (file, start) = start(storage, last)?;
     let scanned = scan(Arc::clone(&file), &start, &evidence)?;
-    let torn = torn(&*file, &start, &scanned)?;
+    let torn = torn(&file, &start, &scanned)?;
     let size = scanned.range.size();
     for evidence in &evidence {
         if evidence.size > size {
@@ -298,16 +298,20 @@ fn last_signer(note: &str, key: &VerifierKey) -> Result<(), NoteError> {
 }
 
 /// Rules 2 and 3: judges what stands after the last valid frame. Gives the end of a torn tail, if there is one.
-fn torn(file: &dyn Stored, start: &Start, scanned: &Scanned) -> Result<Option<u64>, AuditError> {
+fn torn(
+    file: &Arc<dyn Stored>,
+    start: &Start,
+    scanned: &Scanned,
+) -> Result<Option<u64>, AuditError> {
     let name = segment::name(start.first());
     let failed = || AuditError::storage(name.clone());
     let size = file.size().map_err(failed())?;
-    let Some(rest) = survey(file, scanned.at..size, start).map_err(failed())? else {
+    let Some(end) = last_byte(&**file, scanned.at..size).map_err(failed())? else {
         return Ok(None);
     };
-    let judged = judge(file, start, scanned, &rest).map_err(failed())?;
-    judged.map_err(|problem| corrupt(&name, scanned.at..rest.end, problem))?;
-    Ok(Some(rest.end))
+    let judged = judge(file, start, scanned, end).map_err(failed())?;
+    judged.map_err(|problem| corrupt(&name, scanned.at..end, problem))?;
+    Ok(Some(end))
 }
 
 /// Rules 3 and 5: cuts a torn tail, and makes the last frame durable again.
@@ -337,16 +341,9 @@ fn mend(
     Ok(())
 }
 
-/// What follows the last valid frame, if it is not all zeros.
-struct Rest {
-    /// After its last byte that is not zero.
-    end: u64,
-    /// Whether a frame's header stands somewhere behind its beginning.
-    header_behind: bool,
-}
-
-fn survey(file: &dyn Stored, range: Range<u64>, start: &Start) -> io::Result<Option<Rest>> {
-    let mut rest: Option<Rest> = None;
+/// After the last byte that is not zero.
+fn last_byte(file: &dyn Stored, range: Range<u64>) -> io::Result<Option<u64>> {
+    let mut end = None;
     let mut buffer = Vec::new();
     let mut at = range.start;
     while at < range.end {
@@ -356,26 +353,11 @@ fn survey(file: &dyn Stored, range: Range<u64>, start: &Start) -> io::Result<Opt
         buffer.resize(len, 0);
         file.read_at(&mut buffer, at)?;
         if let Some(last) = buffer.iter().rposition(|b| *b != 0) {
-            let rest = rest.get_or_insert(Rest {
-                end: 0,
-                header_behind: false,
-            });
-            rest.end = at.saturating_add(last as u64).saturating_add(1);
-            for (number, group) in buffer.chunks(frame::ALIGN).enumerate() {
-                let here = at.saturating_add(number.saturating_mul(frame::ALIGN) as u64);
-                if group.starts_with(&frame::MAGIC) && here > range.start {
-                    let mut header = [0; HEADER];
-                    let whole = here.saturating_add(HEADER as u64) <= range.end;
-                    if whole && file.read_at(&mut header, here).is_ok() {
-                        rest.header_behind |= Header::decode(&header)
-                            .is_some_and(|header| header.segment == start.id);
-                    }
-                }
-            }
+            end = Some(at.saturating_add(last as u64).saturating_add(1));
         }
         at = at.saturating_add(len as u64);
     }
-    Ok(rest)
+    Ok(end)
 }
 
 /// Whether the rest is what a write leaves that was cut short: nothing else may be cut.
@@ -383,17 +365,19 @@ fn survey(file: &dyn Stored, range: Range<u64>, start: &Start) -> io::Result<Opt
 /// The file was zeros before: a torn frame misses a sector, which disks write whole, or its end. A frame of which all is there and that still does
 /// not hold was altered after it was written, and perhaps acknowledged.
 fn judge(
-    file: &dyn Stored,
+    file: &Arc<dyn Stored>,
     start: &Start,
     scanned: &Scanned,
-    rest: &Rest,
+    end: u64,
 ) -> io::Result<Result<(), &'static str>> {
-    if rest.header_behind {
+    let next = scanned.range.size();
+    let behind = Frames::from(Arc::clone(file), start.id, scanned.at, next)?.followed_at()?;
+    if behind.is_some() {
         return Ok(Err("a damaged frame is followed by a later one"));
     }
     let at = scanned.at;
     let longest = frame::frame_len(MAX_PAYLOAD, MAX_NOTE) as u64;
-    if rest.end.saturating_sub(at) > longest {
+    if end.saturating_sub(at) > longest {
         return Ok(Err("what follows the last frame is longer than a frame"));
     }
     let mut bytes = vec![0; usize::try_from(longest).unwrap_or(CHUNK)];
@@ -402,11 +386,11 @@ fn judge(
     file.read_at(&mut bytes, at)?;
     // Up to the end of the checksum that should hold.
     let extent = match Header::decode(&bytes) {
-        Some(header) if header.segment != start.id || header.first != scanned.range.size() => {
+        Some(header) if header.segment != start.id || header.first != next => {
             return Ok(Err("a frame stands there that does not belong there"));
         }
         Some(header) => {
-            if rest.end.saturating_sub(at) > header.frame_len() as u64 {
+            if end.saturating_sub(at) > header.frame_len() as u64 {
                 return Ok(Err("bytes follow the last frame"));
             }
             HEADER

@@ -119,11 +119,6 @@ impl Writer {
         self.last.as_ref()
     }
 
-    /// What ended the writing, if something did.
-    pub(crate) fn failure(&self) -> Option<&Failure> {
-        self.failure.as_ref()
-    }
-
     pub(crate) fn verifier_key(&self) -> &VerifierKey {
         self.key.verifier_key()
     }

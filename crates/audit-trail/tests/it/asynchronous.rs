@@ -106,3 +106,46 @@ struct Nobody;
 impl std::task::Wake for Nobody {
     fn wake(self: std::sync::Arc<Self>) {}
 }
+
+/// Two futures of one task share the task's waker: the one that is dropped must not take it from the other.
+#[test]
+fn a_future_that_is_dropped_leaves_its_neighbour_waiting() {
+    let dir = tempfile::tempdir().unwrap();
+    let log = at(dir.path()).build().unwrap();
+    let mut tried = 0;
+    // Both must be waiting when one goes: on a fast disk that takes a few attempts.
+    loop {
+        tried += 1;
+        assert!(tried < 1000, "the disk is never slower than two polls");
+        let woken = std::sync::Arc::new(Woken::default());
+        let waker = std::task::Waker::from(std::sync::Arc::clone(&woken));
+        let mut context = std::task::Context::from_waker(&waker);
+        let pending = log.submit(Entry::event("a")).unwrap();
+        let mut one = Box::pin(pending.acknowledged(Acknowledgement::Durable));
+        let mut other = Box::pin(pending.acknowledged(Acknowledgement::Durable));
+        let waits = one.as_mut().poll(&mut context).is_pending()
+            && other.as_mut().poll(&mut context).is_pending();
+        let before = woken.0.load(std::sync::atomic::Ordering::SeqCst);
+        drop(one);
+        log.flush().unwrap();
+        if waits && before == 0 {
+            // Whoever committed wakes after the entry is there.
+            while woken.0.load(std::sync::atomic::Ordering::SeqCst) == 0 {
+                assert!(tried < 200_000, "nobody woke the future that is left");
+                tried += 1;
+                std::thread::sleep(std::time::Duration::from_micros(20));
+            }
+            assert!(other.as_mut().poll(&mut context).is_ready());
+            return;
+        }
+    }
+}
+
+#[derive(Default)]
+struct Woken(std::sync::atomic::AtomicU32);
+
+impl std::task::Wake for Woken {
+    fn wake(self: std::sync::Arc<Self>) {
+        self.0.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+    }
+}

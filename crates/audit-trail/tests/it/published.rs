@@ -88,3 +88,20 @@ fn a_view_that_is_gone_is_made_anew() {
         verify_tiles(in_directory(dir.path()), key().verifier_key(), None, None).unwrap();
     assert_eq!(verified.size, 1001);
 }
+
+/// They are never synced, so that a power failure may have taken them, also where the log ends with a full bundle.
+#[test]
+fn incomplete_tiles_are_written_anew_at_every_opening() {
+    let dir = tempfile::tempdir().unwrap();
+    let log = at(dir.path());
+    for _ in 0..255 {
+        log.log(Entry::event("e")).unwrap();
+    }
+    drop(log);
+    std::fs::remove_dir_all(dir.path().join("tile/1")).unwrap();
+    drop(at(dir.path()));
+    assert!(dir.path().join("tile/1/000.p/1").exists());
+    let tiles = in_directory(dir.path());
+    let verified = verify_tiles(tiles, key().verifier_key(), None, None).unwrap();
+    assert_eq!(verified.size, 256);
+}
