@@ -9,7 +9,7 @@ use crate::engine::Engine;
 use crate::error::{BudgetError, Poisoned};
 use crate::event::Act;
 use crate::id::{BudgetId, OperatorId};
-use crate::journal::Revision;
+use crate::journal::{Revision, StoreError};
 use crate::node::State;
 use crate::spec::BudgetSpec;
 use crate::writer::Meta;
@@ -77,7 +77,8 @@ impl BudgetAdmin {
         let config = &self.engine.config;
         spec.rollover = Some(spec.rollover.unwrap_or(config.rollover_on_reset));
         spec.overdraft = Some(spec.overdraft.unwrap_or(config.allow_overdraft));
-        self.engine
+        let created = self
+            .engine
             .create_budget(&spec, self.engine.core.time.now(), |at, tree| {
                 let act = Act::BudgetCreated {
                     spec: spec.clone(),
@@ -88,7 +89,8 @@ impl BudgetAdmin {
                     .core
                     .writer
                     .write_always(at, self.meta(None), act)?)
-            })
+            });
+        self.stored(created, BudgetError::Store)
     }
 
     /// Sets the limits of a budget, all of them. What was spent stays spent, and holds stay; overspending that has room now is covered.
@@ -105,7 +107,8 @@ impl BudgetAdmin {
         }
         let unknown = || BudgetError::Unknown(budget.into());
         let path = self.engine.budget(budget).ok_or_else(unknown)?;
-        self.engine
+        let updated = self
+            .engine
             .core
             .with(&path, self.engine.core.time.now(), |locked| {
                 let (old, state) = locked.named().ok_or_else(unknown)?;
@@ -135,7 +138,8 @@ impl BudgetAdmin {
                         Err(BudgetError::NotStored(error))
                     }
                 }
-            })?
+            })?;
+        self.stored(updated, BudgetError::NotStored)
     }
 
     /// Refuses everything on an envelope and what is under it, until it is resumed. Holds that were taken before can still be settled.
@@ -175,7 +179,7 @@ impl BudgetAdmin {
     /// # Errors
     /// [`BudgetError::Store`]; nothing was changed.
     pub fn accept_clock(&self, by: OperatorId, reason: &str) -> Result<Revision, BudgetError> {
-        self.engine.with_trees(|trees| {
+        let accepted = self.engine.with_trees(|trees| {
             let mut trees = trees
                 .iter()
                 .map(|tree| tree.lock())
@@ -196,7 +200,19 @@ impl BudgetAdmin {
                 tree.accept_clock(shown);
             }
             Ok(revision)
-        })?
+        })?;
+        self.stored(accepted, BudgetError::NotStored)
+    }
+
+    /// Acknowledges an act, once it is stored.
+    fn stored(
+        &self,
+        act: Result<Revision, BudgetError>,
+        failed: impl FnOnce(StoreError) -> BudgetError,
+    ) -> Result<Revision, BudgetError> {
+        let revision = act?;
+        self.engine.core.writer.sync(revision).map_err(failed)?;
+        Ok(revision)
     }
 
     fn set_state(
@@ -207,7 +223,8 @@ impl BudgetAdmin {
     ) -> Result<Revision, BudgetError> {
         let unknown = || BudgetError::Unknown(envelope.clone());
         let path = self.engine.envelope(envelope).ok_or_else(unknown)?;
-        self.engine
+        let set = self
+            .engine
             .core
             .with(&path, self.engine.core.time.now(), |locked| {
                 let (_, old) = locked.named().ok_or_else(unknown)?;
@@ -228,7 +245,8 @@ impl BudgetAdmin {
                 } else {
                     BudgetError::Store
                 })
-            })?
+            })?;
+        self.stored(set, BudgetError::NotStored)
     }
 
     fn meta(&self, note: Option<Arc<str>>) -> Meta {

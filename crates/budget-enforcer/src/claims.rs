@@ -8,6 +8,7 @@ use crate::decision::BudgetDecision;
 use crate::error::BudgetError;
 use crate::event::Request;
 use crate::hold::ReservationId;
+use crate::journal::Revision;
 use crate::key::IdempotencyKey;
 use crate::moment::Moment;
 use crate::path::Path;
@@ -33,6 +34,8 @@ pub(crate) struct Claims {
 struct Claim {
     request: Request,
     answer: Answer,
+    /// Of the event that tells of it: whoever gets the answer waits until that is stored.
+    revision: Revision,
 }
 
 /// What a request came to.
@@ -76,7 +79,7 @@ impl Claims {
         key: IdempotencyKey,
         request: &Request,
         now: Moment,
-    ) -> Result<Option<Answer>, BudgetError> {
+    ) -> Result<Option<(Answer, Revision)>, BudgetError> {
         let now = self.mark.max(now);
         if self.floor.is_some_and(|floor| key <= floor) || key.made_at() < now.minus(self.window) {
             return Err(BudgetError::KeyTooOld);
@@ -88,7 +91,7 @@ impl Claims {
             return Ok(None);
         };
         match claim.request.difference(request) {
-            None => Ok(Some(claim.answer.clone())),
+            None => Ok(Some((claim.answer.clone(), claim.revision))),
             Some(field) => Err(BudgetError::KeyConflict { field }),
         }
     }
@@ -99,9 +102,15 @@ impl Claims {
         key: IdempotencyKey,
         request: Request,
         answer: Answer,
+        revision: Revision,
         now: Moment,
     ) {
-        self.by_key.insert(key, Claim { request, answer });
+        let claim = Claim {
+            request,
+            answer,
+            revision,
+        };
+        self.by_key.insert(key, claim);
         self.mark = self.mark.max(now);
         let oldest = self.mark.minus(self.window);
         while let Some(first) = self.by_key.first_entry() {

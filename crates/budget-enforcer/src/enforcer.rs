@@ -15,12 +15,13 @@ use crate::error::BudgetError;
 use crate::event::{Act, Request};
 use crate::hold::ReservationId;
 use crate::id::SessionId;
+use crate::journal::Revision;
 use crate::judge::{self, Question};
 use crate::moment::Moment;
 use crate::options::CallOptions;
 use crate::path::{BudgetPath, Lines, Path};
 use crate::reservation::Reservation;
-use crate::ticket::{self, Ticket};
+use crate::ticket::{self, Acknowledged, Ticket};
 use crate::transaction::{Settlement, TransactionFilter, Transactions};
 use crate::utilization::{self, Summary, Utilization};
 
@@ -147,19 +148,19 @@ impl BudgetEnforcer {
             charge: charge.clone(),
         };
         let (answer, is_repeat) = self.engine.once(options.key, wall, request, || {
-            let reservation = fresh.insert(self.reserve_ticket(charge, wall, options)?);
-            let Ticket {
-                id, path, at, due, ..
-            } = &*reservation;
-            Ok(Done::stored(Answer::Reserved {
+            let (ticket, written) = self.reserve_ticket(charge, wall, options)?;
+            let Ticket { id, path, at, due } =
+                fresh.insert(Reservation::new(ticket, false)).ticket()?;
+            let answer = Answer::Reserved {
                 id: *id,
                 path: Arc::clone(path),
                 at: *at,
                 due: *due,
-            }))
+            };
+            Ok(Done::written(answer, Ok(written)))
         })?;
         match (answer, fresh) {
-            (_, Some(ticket)) => Ok(Reservation::new(ticket, false)),
+            (_, Some(reservation)) => Ok(reservation),
             (Answer::Reserved { id, path, at, due }, None) => {
                 let ticket = Ticket { path, id, at, due };
                 Ok(Reservation::new(ticket, is_repeat))
@@ -200,7 +201,7 @@ impl BudgetEnforcer {
     ) -> Result<(Reservation, BudgetDecision), BudgetDenied> {
         let mut told = BudgetDecision::bare(Code::WithinBudget, None);
         let wall = self.engine.reading(Some(wall));
-        let ticket = self.take_hold(
+        let taken = self.take_hold(
             &path.path,
             &path.lines,
             wall,
@@ -209,7 +210,7 @@ impl BudgetEnforcer {
                 told = locked.admission(lines);
             },
         )?;
-        Ok((Reservation::new(ticket, false), told))
+        Ok((self.stored_hold(taken)?, told))
     }
 
     /// [`reserve_path`](Self::reserve_path) with `amounts` from each envelope named, in place of the resolved ones.
@@ -234,7 +235,8 @@ impl BudgetEnforcer {
     /// # Errors
     /// [`BudgetError::UnknownReservation`]; [`BudgetError::NotStored`]: booked, but only in memory.
     pub fn settle_id(&self, id: ReservationId, actual: Amounts) -> Result<Settlement, BudgetError> {
-        ticket::settle(&self.engine.reservation(id)?, id, actual, false)
+        let path = self.engine.reservation(id)?;
+        ticket::settle(&path, id, actual, false, Acknowledged::WhenStored)
     }
 
     /// Gives a detached reservation back by its id.
@@ -242,7 +244,8 @@ impl BudgetEnforcer {
     /// # Errors
     /// [`BudgetError::UnknownReservation`]; [`BudgetError::Expired`] where it was given back already; [`BudgetError::Store`]: it is held until it expires.
     pub fn release_id(&self, id: ReservationId) -> Result<(), BudgetError> {
-        ticket::release(&self.engine.reservation(id)?, id, true)
+        let path = self.engine.reservation(id)?;
+        ticket::release(&path, id, true, Acknowledged::WhenStored)
     }
 
     /// The figures of one envelope now. Without side effect.
@@ -328,8 +331,8 @@ impl BudgetEnforcer {
         lines: &Lines,
         wall: Moment,
     ) -> Result<Reservation, BudgetDenied> {
-        let ticket = self.take_hold(&path.path, lines, wall, &CallOptions::default(), |_, _| {})?;
-        Ok(Reservation::new(ticket, false))
+        let taken = self.take_hold(&path.path, lines, wall, &CallOptions::default(), |_, _| {})?;
+        self.stored_hold(taken)
     }
 
     fn reserve_charge(
@@ -338,10 +341,7 @@ impl BudgetEnforcer {
         wall: Moment,
         options: &CallOptions,
     ) -> Result<Reservation, BudgetDenied> {
-        Ok(Reservation::new(
-            self.reserve_ticket(charge, wall, options)?,
-            false,
-        ))
+        self.stored_hold(self.reserve_ticket(charge, wall, options)?)
     }
 
     fn reserve_ticket(
@@ -349,7 +349,7 @@ impl BudgetEnforcer {
         charge: &Charge,
         wall: Moment,
         options: &CallOptions,
-    ) -> Result<Ticket, BudgetDenied> {
+    ) -> Result<(Ticket, Revision), BudgetDenied> {
         let lines = Lines::of(charge);
         let path = self.open_if_it_fits(charge, &lines, wall, Question::Charge)?;
         self.take_hold(&path, &lines, wall, options, |_, _| {})
@@ -384,9 +384,9 @@ impl BudgetEnforcer {
         wall: Moment,
         options: &CallOptions,
         admitted: impl FnOnce(&Locked<'_, '_>, &Lines),
-    ) -> Result<Ticket, BudgetDenied> {
+    ) -> Result<(Ticket, Revision), BudgetDenied> {
         let ttl = options.ttl.unwrap_or(self.engine.config.default_ttl);
-        let (id, at, due) = self.engine.core.with(path, wall, |locked| {
+        let (id, at, due, written) = self.engine.core.with(path, wall, |locked| {
             if let Some(refusal) = locked.refusal(lines, Question::Charge) {
                 return Err(BudgetDenied::from(refusal));
             }
@@ -396,21 +396,36 @@ impl BudgetEnforcer {
                 charge: path.charge(lines),
                 expires_at: due.to_time(),
             };
-            let stored = self
+            let written = self
                 .engine
                 .core
                 .writer
                 .write(locked.at(), || options.meta(), act);
-            stored.map_err(BudgetDenied::unavailable)?;
+            let written = written.map_err(BudgetDenied::unavailable)?;
             admitted(locked, lines);
             locked.reserve(id, lines, due, options.note.clone());
-            Ok((id, locked.at(), due))
+            Ok((id, locked.at(), due, written))
         })??;
-        Ok(Ticket {
+        let ticket = Ticket {
             path: Arc::clone(path),
             id,
             at,
             due,
-        })
+        };
+        Ok((ticket, written))
+    }
+
+    /// The guard of a hold, once that is stored. Where it cannot be, the guard gives it back.
+    fn stored_hold(
+        &self,
+        (ticket, written): (Ticket, Revision),
+    ) -> Result<Reservation, BudgetDenied> {
+        let reservation = Reservation::new(ticket, false);
+        self.engine
+            .core
+            .writer
+            .sync(written)
+            .map_err(BudgetDenied::unavailable)?;
+        Ok(reservation)
     }
 }

@@ -19,7 +19,7 @@ use crate::error::{BudgetError, Poisoned};
 use crate::event::{Act, Request};
 use crate::hold::ReservationId;
 use crate::id::{BudgetId, SessionId};
-use crate::journal::{BudgetJournal, StoreError};
+use crate::journal::{BudgetJournal, Revision, StoreError};
 use crate::key::IdempotencyKey;
 use crate::moment::Moment;
 use crate::node::Node;
@@ -342,11 +342,16 @@ impl Engine {
         run: impl FnOnce() -> Result<Done, BudgetError>,
     ) -> Result<(Answer, IsRepeat), BudgetError> {
         let Some(key) = key else {
-            return Ok((run()?.acknowledge()?, false));
+            return Ok((run()?.acknowledge(self)?, false));
         };
         let request = request();
         let mut claims = self.claims.lock().map_err(|_| Poisoned)?;
-        if let Some(answer) = claims.answer(key, &request, wall)? {
+        if let Some((answer, revision)) = claims.answer(key, &request, wall)? {
+            drop(claims);
+            self.core
+                .writer
+                .sync(revision)
+                .map_err(BudgetError::NotStored)?;
             return Ok((answer, true));
         }
         let done = match run() {
@@ -360,15 +365,17 @@ impl Engine {
                     request: request.clone(),
                     decision: decision.clone(),
                 };
-                self.core.writer.write(wall, meta, act)?;
-                Done::stored(Answer::Refused(decision))
+                let written = self.core.writer.write(wall, meta, act)?;
+                Done::written(Answer::Refused(decision), Ok(written))
             }
             done => done?,
         };
         // Remembered even where it could not be stored: it was done, and must not be done again.
         let at = done.answer.at().unwrap_or(wall);
-        claims.remember(key, request, done.answer.clone(), at);
-        Ok((done.acknowledge()?, false))
+        let revision = *done.written.as_ref().unwrap_or(&Revision::ZERO);
+        claims.remember(key, request, done.answer.clone(), revision, at);
+        drop(claims);
+        Ok((done.acknowledge(self)?, false))
     }
 }
 
@@ -376,20 +383,19 @@ pub(crate) type IsRepeat = bool;
 
 /// Something that was done, whether or not it could be stored.
 pub(crate) struct Done {
-    pub(crate) answer: Answer,
-    pub(crate) stored: Result<(), StoreError>,
+    answer: Answer,
+    written: Result<Revision, StoreError>,
 }
 
 impl Done {
-    pub(crate) const fn stored(answer: Answer) -> Self {
-        Self {
-            answer,
-            stored: Ok(()),
-        }
+    pub(crate) const fn written(answer: Answer, written: Result<Revision, StoreError>) -> Self {
+        Self { answer, written }
     }
 
-    fn acknowledge(self) -> Result<Answer, BudgetError> {
-        self.stored.map_err(BudgetError::NotStored)?;
+    fn acknowledge(self, engine: &Engine) -> Result<Answer, BudgetError> {
+        self.written
+            .and_then(|revision| engine.core.writer.sync(revision))
+            .map_err(BudgetError::NotStored)?;
         Ok(self.answer)
     }
 }

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 use serde::{Deserialize, Serialize};
 
 use crate::event::Event;
+use crate::snapshot::Snapshot;
 
 /// How many events there are: the number of the newest one, from 1. Zero: none.
 #[derive(
@@ -48,12 +49,44 @@ pub trait BudgetJournal: Send + Sync + 'static {
         true
     }
 
-    /// Appends `events` after `expected`, all of them or none. Called with the trees that they change locked, so it should be
-    /// quick and must not call the enforcer.
+    /// Takes `events` after `expected`, all of them or none. Called with the trees that they change locked, so it should be
+    /// quick and must not call the enforcer. It may return before they are stored, where [`sync`](Self::sync) waits for that.
     ///
     /// # Errors
-    /// [`StoreError::Conflict`] where the journal is at another revision, any other where it cannot store. Nothing was appended.
+    /// [`StoreError::Conflict`] where the journal is at another revision, any other where it cannot store. Nothing was taken.
     fn append(&self, expected: Revision, events: &[Event]) -> Result<(), StoreError>;
+
+    /// Returns once everything up to `revision` is stored for good. Called with nothing locked, before anything is
+    /// acknowledged; many callers wait at once, so that one write can serve them all. The default: whatever `append` took is.
+    ///
+    /// # Errors
+    /// Whatever keeps it from storing. From then on it must take nothing more, for what it has taken is in force in memory.
+    fn sync(&self, revision: Revision) -> Result<(), StoreError> {
+        let _stored_by_append = revision;
+        Ok(())
+    }
+
+    /// Whether so much has come since the newest snapshot that another one should be made. Asked after each `sync`. The default: never.
+    fn wants_snapshot(&self) -> bool {
+        false
+    }
+
+    /// Keeps a snapshot of the state after the event of its revision. Opening starts from the newest one; events before it stay. The default keeps none.
+    ///
+    /// # Errors
+    /// Where it cannot store. Nothing depends on it.
+    fn keep_snapshot(&self, snapshot: &Snapshot) -> Result<(), StoreError> {
+        let _not_kept = snapshot;
+        Ok(())
+    }
+
+    /// The newest snapshot that was kept.
+    ///
+    /// # Errors
+    /// Where it cannot be read.
+    fn snapshot(&self) -> Result<Option<Snapshot>, StoreError> {
+        Ok(None)
+    }
 
     /// Hands over the events after `from`, in order.
     ///

@@ -52,6 +52,7 @@ mod tree;
 mod event;
 mod journal;
 mod replay;
+mod snapshot;
 mod writer;
 
 pub use admin::BudgetAdmin;
@@ -73,6 +74,7 @@ pub use path::BudgetPath;
 pub use period::{Length, Period};
 pub use reservation::{Floor, Reservation};
 pub use running::Running;
+pub use snapshot::Snapshot;
 pub use spec::BudgetSpec;
 pub use transaction::{
     Balance, Settlement, Transaction, TransactionFilter, TransactionKind, Transactions,

@@ -6,7 +6,7 @@ use crate::amounts::{Amounts, Dimension};
 use crate::engine::Engine;
 use crate::error::BudgetError;
 use crate::hold::TransactionId;
-use crate::journal::StoreError;
+use crate::journal::{Revision, StoreError};
 use crate::moment::Moment;
 use crate::path::Lines;
 use crate::row::Row;
@@ -19,8 +19,8 @@ pub(crate) fn refund(
     amounts: Amounts,
     wall: Moment,
     note: Option<Arc<str>>,
-    allow: impl FnOnce(Moment) -> Result<(), StoreError>,
-) -> Result<Transaction, BudgetError> {
+    allow: impl FnOnce(Moment) -> Result<Revision, StoreError>,
+) -> Result<(Transaction, Revision), BudgetError> {
     let find = || {
         engine
             .core
@@ -34,8 +34,8 @@ pub(crate) fn refund(
         // Again, for only now nobody else can refund it.
         let row = find()?;
         let (lines, refunded) = judge(&row, amounts)?;
-        allow(locked.at())?;
-        Ok(locked.refund(&row, &lines, refunded, note))
+        let written = allow(locked.at())?;
+        Ok((locked.refund(&row, &lines, refunded, note), written))
     })?
 }
 

@@ -107,11 +107,13 @@ fn apply(engine: &Engine, event: Event) -> Result<(), BudgetError> {
         act => {
             let (request, answer) = answer(engine, act, at, note)?;
             if let Some(key) = event.key {
-                engine
-                    .claims
-                    .lock()
-                    .map_err(|_| Poisoned)?
-                    .remember(key, request, answer, at);
+                engine.claims.lock().map_err(|_| Poisoned)?.remember(
+                    key,
+                    request,
+                    answer,
+                    Revision::ZERO,
+                    at,
+                );
             }
             Ok(())
         }
@@ -168,7 +170,9 @@ fn answer(
             transaction,
             amounts,
         } => {
-            let row = refund::refund(engine, transaction, amounts, at, note, |_| Ok(()))?;
+            let (row, _) = refund::refund(engine, transaction, amounts, at, note, |_| {
+                Ok(Revision::ZERO)
+            })?;
             (
                 Request::Refund {
                     transaction,

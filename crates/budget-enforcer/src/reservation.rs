@@ -9,7 +9,7 @@ use crate::error::BudgetError;
 use crate::hold::ReservationId;
 use crate::moment::Moment;
 use crate::running::Running;
-use crate::ticket::Ticket;
+use crate::ticket::{Acknowledged, Ticket};
 
 /// A hold on every envelope of a charge. Dropping it gives the hold back; [`start`](Self::start) it when the call leaves.
 ///
@@ -97,7 +97,7 @@ impl Reservation {
     /// [`BudgetError::Store`]: it is held until it expires.
     pub fn release(mut self) -> Result<(), BudgetError> {
         let ticket = self.take()?;
-        let released = ticket.release();
+        let released = ticket.release(Acknowledged::WhenStored);
         if released.is_err() && !self.is_repeat {
             ticket.abandon(false);
         }
@@ -129,6 +129,13 @@ impl Reservation {
         self.id
     }
 
+    /// The hold as its guard knows it.
+    pub(crate) fn ticket(&self) -> Result<&Ticket, BudgetError> {
+        self.ticket
+            .as_ref()
+            .ok_or(BudgetError::UnknownReservation { id: self.id })
+    }
+
     fn take(&mut self) -> Result<Ticket, BudgetError> {
         self.ticket
             .take()
@@ -140,7 +147,7 @@ impl Drop for Reservation {
     fn drop(&mut self) {
         if let Some(ticket) = self.ticket.take() {
             // Where it cannot be given back it expires.
-            if !self.is_repeat && ticket.release().is_err() {
+            if !self.is_repeat && ticket.release(Acknowledged::ToNobody).is_err() {
                 ticket.abandon(false);
             }
         }

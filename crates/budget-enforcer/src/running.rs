@@ -6,7 +6,7 @@ use crate::amounts::Amounts;
 use crate::error::BudgetError;
 use crate::hold::ReservationId;
 use crate::reservation::Floor;
-use crate::ticket::Ticket;
+use crate::ticket::{Acknowledged, Ticket};
 use crate::transaction::Settlement;
 
 /// A call on its way, and the hold that pays for it. [`settle`](Self::settle) it with what it really used.
@@ -61,7 +61,7 @@ impl Running {
     /// # Errors
     /// [`BudgetError::NotStored`]: booked, but only in memory. [`BudgetError::UnknownReservation`]: it was ended by its id.
     pub fn settle(mut self, actual: Amounts) -> Result<Settlement, BudgetError> {
-        self.take()?.settle(actual, false)
+        self.take()?.settle(actual, false, Acknowledged::WhenStored)
     }
 
     /// [`settle`](Self::settle) where `actual` comes from somebody who would gain by a small number: of what was held and what is
@@ -70,7 +70,7 @@ impl Running {
     /// # Errors
     /// As for [`settle`](Self::settle).
     pub fn settle_at_least(mut self, actual: Amounts) -> Result<Settlement, BudgetError> {
-        self.take()?.settle(actual, true)
+        self.take()?.settle(actual, true, Acknowledged::WhenStored)
     }
 
     /// Makes the hold larger by `more` in every envelope of the charge, in all of them or not at all, in the windows in which it was taken.
@@ -142,7 +142,11 @@ impl Drop for Running {
     fn drop(&mut self) {
         if let Some(ticket) = self.ticket.take()
             && ticket
-                .settle(self.floor.larger(&self.consumed), false)
+                .settle(
+                    self.floor.larger(&self.consumed),
+                    false,
+                    Acknowledged::ToNobody,
+                )
                 .is_err()
         {
             // Either it is booked and only not stored, or it was ended by its id, or it settles at its hold.

@@ -86,15 +86,13 @@ impl BudgetEnforcer {
                     session: session.clone(),
                     tokens,
                 };
-                let stored = self
+                let written = self
                     .engine
                     .core
                     .writer
                     .write(locked.at(), || options.meta(), act);
-                Done {
-                    answer: Answer::Booked(locked.spend(&lines, options.note.clone())),
-                    stored,
-                }
+                let booked = Answer::Booked(locked.spend(&lines, options.note.clone()));
+                Done::written(booked, written)
             })?;
             Ok(done)
         };
@@ -137,7 +135,7 @@ impl BudgetEnforcer {
                 amounts,
             };
             let allow = |at| self.engine.core.writer.write(at, || options.meta(), act);
-            let row = refund::refund(
+            let (row, written) = refund::refund(
                 &self.engine,
                 transaction,
                 amounts,
@@ -145,7 +143,7 @@ impl BudgetEnforcer {
                 options.note.clone(),
                 allow,
             )?;
-            Ok(Done::stored(Answer::Booked(row)))
+            Ok(Done::written(Answer::Booked(row), Ok(written)))
         };
         booked(self.engine.once(options.key, wall, request, run)?.0)
     }
@@ -165,13 +163,13 @@ impl BudgetEnforcer {
             let act = || Act::Recorded {
                 charge: charge.clone(),
             };
-            self.engine
+            let written = self
+                .engine
                 .core
                 .writer
                 .write(locked.at(), || options.meta(), act)?;
-            Ok(Done::stored(Answer::Booked(
-                locked.spend(&lines, options.note.clone()),
-            )))
+            let booked = Answer::Booked(locked.spend(&lines, options.note.clone()));
+            Ok(Done::written(booked, Ok(written)))
         })?
     }
 }

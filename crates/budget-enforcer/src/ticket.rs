@@ -16,6 +16,15 @@ use crate::path::Path;
 use crate::transaction::Settlement;
 use crate::writer::Meta;
 
+/// When the end of a hold is acknowledged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Acknowledged {
+    /// Once it is stored.
+    WhenStored,
+    /// Never: a guard was dropped, and nobody waits for it. Until it is stored, a crash leaves the hold open.
+    ToNobody,
+}
+
 pub(crate) struct Ticket {
     pub(crate) path: Arc<Path>,
     pub(crate) id: ReservationId,
@@ -28,24 +37,24 @@ impl Ticket {
     /// Returns what is held, of several envelopes the least.
     pub(crate) fn start(&self) -> Result<Amounts, BudgetError> {
         let (id, core) = (self.id, self.core()?);
-        core.with(&self.path, core.time.now(), |locked| {
+        let (held, written) = core.with(&self.path, core.time.now(), |locked| {
             match locked.stage(id) {
                 Some(Stage::Held) => {}
                 Some(Stage::Lapsed { .. }) => return Err(BudgetError::Expired { id }),
                 Some(Stage::Started) | None => return Err(BudgetError::UnknownReservation { id }),
             }
-            core.writer
-                .write(locked.at(), Meta::default, || Act::Started {
-                    reservation: id,
-                })?;
-            Ok(locked.start(id))
-        })?
+            let act = || Act::Started { reservation: id };
+            let written = core.writer.write(locked.at(), Meta::default, act)?;
+            Ok((locked.start(id), written))
+        })??;
+        core.writer.sync(written)?;
+        Ok(held)
     }
 
     pub(crate) fn renew(&mut self, ttl: Duration) -> Result<(), BudgetError> {
         check_ttl(ttl)?;
         let (id, core) = (self.id, self.core()?);
-        self.due = core.with(&self.path, core.time.now(), |locked| {
+        let (due, written) = core.with(&self.path, core.time.now(), |locked| {
             match locked.stage(id) {
                 Some(Stage::Held | Stage::Started) => {}
                 Some(Stage::Lapsed { .. }) => return Err(BudgetError::Expired { id }),
@@ -56,17 +65,19 @@ impl Ticket {
                 reservation: id,
                 expires_at: due.to_time(),
             };
-            core.writer.write(locked.at(), Meta::default, act)?;
+            let written = core.writer.write(locked.at(), Meta::default, act)?;
             locked.renew(id, due);
-            Ok(due)
+            Ok((due, written))
         })??;
+        core.writer.sync(written)?;
+        self.due = due;
         Ok(())
     }
 
     /// Returns what is held then, of several envelopes the least.
     pub(crate) fn draw(&self, more: Amounts) -> Result<Amounts, BudgetError> {
         let (id, core) = (self.id, self.core()?);
-        core.with(&self.path, core.time.now(), |locked| {
+        let (held, written) = core.with(&self.path, core.time.now(), |locked| {
             match locked.stage(id) {
                 Some(Stage::Held | Stage::Started) => {}
                 Some(Stage::Lapsed { .. }) => return Err(BudgetError::Expired { id }),
@@ -79,27 +90,30 @@ impl Ticket {
                 reservation: id,
                 more,
             };
-            core.writer.write(locked.at(), Meta::default, act)?;
-            Ok(locked.draw(id, &more))
-        })?
+            let written = core.writer.write(locked.at(), Meta::default, act)?;
+            Ok((locked.draw(id, &more), written))
+        })??;
+        core.writer.sync(written)?;
+        Ok(held)
     }
 
     pub(crate) fn settle(
         &self,
         actual: Amounts,
         at_least_hold: bool,
+        acknowledged: Acknowledged,
     ) -> Result<Settlement, BudgetError> {
-        settle(&self.path, self.id, actual, at_least_hold)
+        settle(&self.path, self.id, actual, at_least_hold, acknowledged)
     }
 
     /// Gives back a hold whose call has not left.
-    pub(crate) fn release(&self) -> Result<(), BudgetError> {
-        release(&self.path, self.id, false)
+    pub(crate) fn release(&self, acknowledged: Acknowledged) -> Result<(), BudgetError> {
+        release(&self.path, self.id, false, acknowledged)
     }
 
     /// Gives back a hold whose call has left as far as the engine knows, but was never sent.
     pub(crate) fn cancel(&self) -> Result<(), BudgetError> {
-        release(&self.path, self.id, true)
+        release(&self.path, self.id, true, Acknowledged::WhenStored)
     }
 
     /// The guard lets go of the hold, which goes on until it is due.
@@ -132,9 +146,10 @@ pub(crate) fn settle(
     id: ReservationId,
     actual: Amounts,
     at_least_hold: bool,
+    acknowledged: Acknowledged,
 ) -> Result<Settlement, BudgetError> {
     let core = core(path, id)?;
-    core.with(path, core.time.now(), |locked| {
+    let (settlement, written) = core.with(path, core.time.now(), |locked| {
         let unknown = || BudgetError::UnknownReservation { id };
         locked.stage(id).ok_or_else(unknown)?;
         // What was spent is spent: it is booked even if it cannot be stored.
@@ -143,22 +158,27 @@ pub(crate) fn settle(
             actual,
             at_least_hold,
         };
-        let stored = core.writer.write(locked.at(), Meta::default, act);
-        let settlement = locked
-            .settle(id, &actual, at_least_hold)
-            .ok_or_else(unknown)?;
-        stored.map_err(BudgetError::NotStored)?;
-        Ok(settlement)
-    })?
+        let written = core.writer.write(locked.at(), Meta::default, act);
+        let settled = locked.settle(id, &actual, at_least_hold);
+        Ok::<_, BudgetError>((settled.ok_or_else(unknown)?, written))
+    })??;
+    let stored = if acknowledged == Acknowledged::WhenStored {
+        written.and_then(|revision| core.writer.sync(revision))
+    } else {
+        written.map(|_| ())
+    };
+    stored.map_err(BudgetError::NotStored)?;
+    Ok(settlement)
 }
 
 pub(crate) fn release(
     path: &Arc<Path>,
     id: ReservationId,
     may_have_started: bool,
+    acknowledged: Acknowledged,
 ) -> Result<(), BudgetError> {
     let core = core(path, id)?;
-    core.with(path, core.time.now(), |locked| {
+    let (is_too_late, written) = core.with(path, core.time.now(), |locked| {
         let is_too_late = match locked.stage(id) {
             Some(Stage::Held) => false,
             Some(Stage::Lapsed { started: false }) => true,
@@ -168,15 +188,19 @@ pub(crate) fn release(
             }
         };
         let act = || Act::Released { reservation: id };
-        core.writer.write(locked.at(), Meta::default, act)?;
+        let written = core.writer.write(locked.at(), Meta::default, act)?;
         // Also where it is too late: then nobody will ask for it any more, whatever the clock does.
         locked.release(id);
-        if is_too_late {
-            Err(BudgetError::Expired { id })
-        } else {
-            Ok(())
-        }
-    })?
+        Ok((is_too_late, written))
+    })??;
+    if acknowledged == Acknowledged::WhenStored {
+        core.writer.sync(written)?;
+    }
+    if is_too_late {
+        Err(BudgetError::Expired { id })
+    } else {
+        Ok(())
+    }
 }
 
 /// A path has at least one tree.

@@ -12,6 +12,7 @@ use crate::moment::Moment;
 
 pub(crate) struct Writer {
     journal: Option<Box<dyn BudgetJournal>>,
+    keeps_spending: bool,
     /// With a journal, that of its newest event; without one, the number of administrative acts.
     revision: Mutex<Revision>,
 }
@@ -27,6 +28,9 @@ pub(crate) struct Meta {
 impl Writer {
     pub(crate) fn new(journal: Option<Box<dyn BudgetJournal>>) -> Self {
         Self {
+            keeps_spending: journal
+                .as_ref()
+                .is_some_and(|journal| journal.keeps_spending()),
             journal,
             revision: Mutex::new(Revision::ZERO),
         }
@@ -48,21 +52,27 @@ impl Writer {
         Ok(())
     }
 
-    /// Writes what an enforcer does. Without a journal this costs nothing, and `meta` and `act` are not even made.
+    /// Writes what an enforcer does. Returns the revision to [`sync`](Self::sync) once nothing is locked any more, before anything is acknowledged.
+    /// Without a journal this costs nothing, and `meta` and `act` are not even made.
     pub(crate) fn write(
         &self,
         at: Moment,
         meta: impl FnOnce() -> Meta,
         act: impl FnOnce() -> Act,
-    ) -> Result<(), StoreError> {
-        if self
-            .journal
-            .as_ref()
-            .is_some_and(|journal| journal.keeps_spending())
-        {
-            self.write_always(at, meta(), act())?;
+    ) -> Result<Revision, StoreError> {
+        if self.keeps_spending {
+            self.write_always(at, meta(), act())
+        } else {
+            Ok(Revision::ZERO)
         }
-        Ok(())
+    }
+
+    /// Waits until everything up to `revision` is stored. Never with a lock held: others that wait are served by the same write.
+    pub(crate) fn sync(&self, revision: Revision) -> Result<(), StoreError> {
+        match &self.journal {
+            Some(journal) if revision > Revision::ZERO => journal.sync(revision),
+            _ => Ok(()),
+        }
     }
 
     /// Writes what an operator does, which has a revision in any case.
