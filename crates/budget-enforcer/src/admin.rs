@@ -11,6 +11,7 @@ use crate::event::Act;
 use crate::id::{BudgetId, OperatorId};
 use crate::journal::{Revision, StoreError};
 use crate::node::State;
+use crate::period::Period;
 use crate::spec::BudgetSpec;
 use crate::writer::Meta;
 
@@ -66,14 +67,9 @@ impl BudgetAdmin {
     /// Creates a budget. Its first window is that of now, and fixed lengths count from now.
     ///
     /// # Errors
-    /// [`BudgetError::NoLimit`]; [`BudgetError::AlreadyExists`], of closed budgets too; [`BudgetError::Unknown`] or [`BudgetError::Closed`]
+    /// [`BudgetError::NoLimit`]; [`BudgetError::InvalidWindow`]; [`BudgetError::TooDeep`]; [`BudgetError::AlreadyExists`], of closed budgets too; [`BudgetError::Unknown`] or [`BudgetError::Closed`]
     /// of the parent or one above it; [`BudgetError::Store`]. Nothing was changed.
     pub fn create_budget(&self, mut spec: BudgetSpec) -> Result<Revision, BudgetError> {
-        if spec.limits.is_none() {
-            return Err(BudgetError::NoLimit {
-                what: format!("budget `{}`", spec.id),
-            });
-        }
         let config = &self.engine.config;
         spec.rollover = Some(spec.rollover.unwrap_or(config.rollover_on_reset));
         spec.overdraft = Some(spec.overdraft.unwrap_or(config.allow_overdraft));
@@ -100,6 +96,28 @@ impl BudgetAdmin {
     /// Where it cannot be stored, [`BudgetError::Store`] if nothing was changed, or [`BudgetError::NotStored`] if some limits were to be lower:
     /// those are in force in memory.
     pub fn update_limit(&self, budget: &BudgetId, limits: Limits) -> Result<Revision, BudgetError> {
+        self.set_limits(budget, None, limits)
+    }
+
+    /// [`update_limit`](Self::update_limit) of the window of `period`, where a budget has several.
+    ///
+    /// # Errors
+    /// As for [`update_limit`](Self::update_limit); [`BudgetError::NoWindow`].
+    pub fn update_window(
+        &self,
+        budget: &BudgetId,
+        period: Period,
+        limits: Limits,
+    ) -> Result<Revision, BudgetError> {
+        self.set_limits(budget, Some(period), limits)
+    }
+
+    fn set_limits(
+        &self,
+        budget: &BudgetId,
+        period: Option<Period>,
+        limits: Limits,
+    ) -> Result<Revision, BudgetError> {
         if limits.is_none() {
             return Err(BudgetError::NoLimit {
                 what: format!("budget `{budget}`"),
@@ -111,12 +129,20 @@ impl BudgetAdmin {
             .engine
             .core
             .with(&path, self.engine.core.time.now(), |locked| {
-                let (old, state) = locked.named().ok_or_else(unknown)?;
+                let no_window = || match period {
+                    Some(period) => BudgetError::NoWindow {
+                        id: budget.clone(),
+                        period,
+                    },
+                    None => unknown(),
+                };
+                let (old, state) = locked.named(period).ok_or_else(no_window)?;
                 if state == State::Closed {
                     return Err(BudgetError::Closed(budget.into()));
                 }
                 let act = Act::LimitsUpdated {
                     budget: budget.clone(),
+                    period,
                     limits,
                 };
                 match self
@@ -126,7 +152,7 @@ impl BudgetAdmin {
                     .write_always(locked.at(), self.meta(None), act)
                 {
                     Ok(revision) => {
-                        locked.set_limits(limits);
+                        locked.set_limits(period, limits);
                         Ok(revision)
                     }
                     Err(error) => {
@@ -134,7 +160,7 @@ impl BudgetAdmin {
                         if narrowed == old {
                             return Err(BudgetError::Store(error));
                         }
-                        locked.set_limits(narrowed);
+                        locked.set_limits(period, narrowed);
                         Err(BudgetError::NotStored(error))
                     }
                 }
@@ -227,7 +253,7 @@ impl BudgetAdmin {
             .engine
             .core
             .with(&path, self.engine.core.time.now(), |locked| {
-                let (_, old) = locked.named().ok_or_else(unknown)?;
+                let (_, old) = locked.named(None).ok_or_else(unknown)?;
                 if old == State::Closed {
                     return Err(BudgetError::Closed(envelope.clone()));
                 }

@@ -37,6 +37,7 @@ impl Dimension {
     }
 
     /// An amount in this dimension alone.
+    #[cfg(feature = "conformance")]
     pub(crate) const fn amount(self, units: u64) -> Amounts {
         match self {
             Self::Tokens => Amounts::NONE.tokens(units),
@@ -202,6 +203,17 @@ impl Amounts {
     }
 }
 
+impl Amounts {
+    /// What a hold of `held` comes to when this was used: what is not known, what was held; and with `at_least_hold`, what is less too.
+    pub(crate) fn settled(&self, held: &Self, at_least_hold: bool) -> Self {
+        if at_least_hold {
+            self.larger(held)
+        } else {
+            self.or(held)
+        }
+    }
+}
+
 impl Limits {
     /// In every dimension the lower of the two.
     pub(crate) fn tighter(&self, other: &Self) -> Self {
@@ -214,36 +226,30 @@ impl Limits {
     }
 }
 
-/// One value for each dimension.
+/// One value for each dimension, in their order.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct PerDimension<T> {
-    tokens: T,
-    calls: T,
-    cost: T,
-}
+pub(crate) struct PerDimension<T>(pub(crate) [T; 3]);
 
 impl<T> PerDimension<T> {
-    pub(crate) fn from_fn(mut f: impl FnMut(Dimension) -> T) -> Self {
-        Self {
-            tokens: f(Dimension::Tokens),
-            calls: f(Dimension::Calls),
-            cost: f(Dimension::Cost),
-        }
+    pub(crate) fn from_fn(f: impl FnMut(Dimension) -> T) -> Self {
+        Self(Dimension::ALL.map(f))
     }
 
     pub(crate) const fn get(&self, dimension: Dimension) -> &T {
+        let [tokens, calls, cost] = &self.0;
         match dimension {
-            Dimension::Tokens => &self.tokens,
-            Dimension::Calls => &self.calls,
-            Dimension::Cost => &self.cost,
+            Dimension::Tokens => tokens,
+            Dimension::Calls => calls,
+            Dimension::Cost => cost,
         }
     }
 
     pub(crate) const fn get_mut(&mut self, dimension: Dimension) -> &mut T {
+        let [tokens, calls, cost] = &mut self.0;
         match dimension {
-            Dimension::Tokens => &mut self.tokens,
-            Dimension::Calls => &mut self.calls,
-            Dimension::Cost => &mut self.cost,
+            Dimension::Tokens => tokens,
+            Dimension::Calls => calls,
+            Dimension::Cost => cost,
         }
     }
 }

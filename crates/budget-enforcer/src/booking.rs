@@ -2,6 +2,7 @@
 //!
 //! Nothing in here can fail half-way: whoever calls has looked first.
 
+use std::iter;
 use std::sync::{Arc, MutexGuard};
 use std::time::Duration;
 
@@ -10,9 +11,12 @@ use crate::decision::BudgetDecision;
 use crate::hold::{ReservationId, Stage, TransactionId};
 use crate::judge::{self, Question};
 use crate::ledger::Ledger;
+use crate::lines::Lines;
 use crate::moment::Moment;
 use crate::node::{Node, State};
-use crate::path::{Lines, Path};
+use crate::path::Path;
+use crate::period::Period;
+use crate::plain::touched;
 use crate::row::{After, Extra, Row};
 use crate::transaction::{Transaction, TransactionKind};
 use crate::tree::{Lapse, TreeState};
@@ -26,7 +30,7 @@ pub(crate) struct Books {
 
 /// The trees of a path, locked, at one time.
 pub(crate) struct Locked<'a, 'g> {
-    pub(crate) path: &'a Arc<Path>,
+    pub(crate) path: &'a Path,
     pub(crate) trees: &'a mut [MutexGuard<'g, TreeState>],
     books: &'a Books,
     pub(crate) at: Moment,
@@ -34,7 +38,7 @@ pub(crate) struct Locked<'a, 'g> {
 
 impl<'a, 'g> Locked<'a, 'g> {
     pub(crate) fn new(
-        path: &'a Arc<Path>,
+        path: &'a Path,
         trees: &'a mut [MutexGuard<'g, TreeState>],
         books: &'a Books,
         wall: Moment,
@@ -101,11 +105,11 @@ impl<'a, 'g> Locked<'a, 'g> {
         self.advance();
         let mut overspent = Amounts::NONE;
         let mut after = After::None;
-        for (group, tree) in self.path.groups.iter().zip(self.trees.iter_mut()) {
-            for step in &group.steps {
+        for (group, tree) in self.path.groups().zip(self.trees.iter_mut()) {
+            for step in group.steps {
                 if let Some(node) = tree.node_mut(step.node) {
                     overspent = overspent.larger(&node.spend(&lines.at(step.lines)));
-                    after.push(&node.current);
+                    after.push(&node.current());
                 }
             }
         }
@@ -128,11 +132,11 @@ impl<'a, 'g> Locked<'a, 'g> {
         self.advance();
         let mut after = After::None;
         let mut cells = row.after.as_slice().iter();
-        for (group, tree) in self.path.groups.iter().zip(self.trees.iter_mut()) {
+        for (group, tree) in self.path.groups().zip(self.trees.iter_mut()) {
             for (step, cell) in group.steps.iter().zip(cells.by_ref()) {
                 if let Some(node) = tree.node_mut(step.node) {
                     node.refund(cell.epoch, &lines.at(step.lines));
-                    after.push(&node.current);
+                    after.push(&node.current());
                 }
             }
         }
@@ -145,20 +149,32 @@ impl<'a, 'g> Locked<'a, 'g> {
         self.push_shown(TransactionKind::Refund, lines.clone(), after, extra)
     }
 
-    /// Sets the limits of the envelope that the path names.
-    pub(crate) fn set_limits(&mut self, limits: Limits) {
+    /// Sets the limits of a window of the envelope that the path names: of the first one, or of that of `period`.
+    pub(crate) fn set_limits(&mut self, period: Option<Period>, limits: Limits) {
         self.advance();
         let mut after = After::None;
+        let (Some(group), Some(tree)) = (self.path.groups().next(), self.trees.first_mut()) else {
+            return;
+        };
+        let mut must_touch = 0;
+        for (number, step) in group.own_steps().enumerate() {
+            if let Some(node) = tree.node_mut(step.node) {
+                if period.map_or(number == 0, |period| period == step.period) {
+                    node.set_limits(limits);
+                }
+                must_touch |= touched(|dimension| node.limits().units(dimension));
+                after.push(&node.current());
+            }
+        }
         if let Some(node) = self.named_node() {
-            node.set_limits(limits);
-            after.push(&node.current);
+            node.caps = Arc::new(node.caps.touching(must_touch));
         }
         let shown = Amounts {
             tokens: limits.tokens,
             calls: limits.calls,
             cost: limits.cost,
         };
-        let path = Arc::clone(self.path);
+        let path = self.path.clone();
         self.push(
             TransactionKind::Adjust,
             path,
@@ -176,21 +192,30 @@ impl<'a, 'g> Locked<'a, 'g> {
         }
     }
 
-    /// The limits and the state of the envelope that the path names.
-    pub(crate) fn named(&self) -> Option<(Limits, State)> {
-        let step = self.path.groups.first()?.steps.first()?;
-        let node = self.trees.first()?.node(step.node)?;
-        Some((node.limits, node.state))
+    /// The limits of a window of the envelope that the path names, and the envelope's state.
+    pub(crate) fn named(&self, period: Option<Period>) -> Option<(Limits, State)> {
+        let group = self.path.groups().next()?;
+        let tree = self.trees.first()?;
+        let mut own = group.own_steps();
+        let first = own.next()?;
+        let state = tree.node(first.node)?.state;
+        let window = match period {
+            None => first,
+            Some(period) => iter::once(first)
+                .chain(own)
+                .find(|step| step.period == period)?,
+        };
+        Some((*tree.node(window.node)?.limits(), state))
     }
 
     fn named_node(&mut self) -> Option<&mut Node> {
-        let step = self.path.groups.first()?.steps.first()?;
+        let step = self.path.groups().next()?.steps.first()?;
         self.trees.first_mut()?.node_mut(step.node)
     }
 
     /// Brings the trees up to now.
     pub(crate) fn advance(&mut self) {
-        for (group, tree) in self.path.groups.iter().zip(self.trees.iter_mut()) {
+        for (group, tree) in self.path.groups().zip(self.trees.iter_mut()) {
             if tree.is_due(self.at) {
                 for lapse in tree.lapse_due(self.at, self.books.late) {
                     write_lapse(&self.books.ledger, tree, lapse);
@@ -203,7 +228,7 @@ impl<'a, 'g> Locked<'a, 'g> {
     pub(crate) fn push(
         &mut self,
         kind: TransactionKind,
-        path: Arc<Path>,
+        path: Path,
         lines: Lines,
         reservation: Option<ReservationId>,
         after: After,
@@ -232,7 +257,7 @@ impl<'a, 'g> Locked<'a, 'g> {
         after: After,
         extra: Extra,
     ) -> Transaction {
-        let (id, path) = (self.next_row(), Arc::clone(self.path));
+        let (id, path) = (self.next_row(), self.path.clone());
         let (at, extra) = (self.at, Some(Box::new(extra)));
         let row = Row {
             id,

@@ -1,7 +1,6 @@
 //! Which idempotency keys have been used, for what, and what the answer was.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::time::Duration;
 
 use crate::decision::BudgetDecision;
@@ -43,7 +42,7 @@ struct Claim {
 pub(crate) enum Answer {
     Reserved {
         id: ReservationId,
-        path: Arc<Path>,
+        path: Path,
         at: Moment,
         due: Moment,
     },

@@ -1,5 +1,6 @@
 //! What an enforcer is built with.
 
+use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -40,11 +41,31 @@ pub struct BudgetEnforcerConfig {
     pub late_settle_window: Duration,
     /// About how many ledger rows are kept; the oldest go first, by trees in sixteen shards. Default: 65 536.
     pub max_transactions: usize,
+    /// Whether threads may spend slices of a tree of budgets without waiting for each other. Default: once they have waited often.
+    pub lanes: Lanes,
     /// How long idempotency keys are remembered. Default: 24 hours.
     #[serde(with = "text")]
     pub idempotency_window: Duration,
     /// The most keys remembered; beyond it the oldest go, and none as old as those is accepted any more. Default: 65 536.
     pub max_idempotency_keys: usize,
+}
+
+/// Whether the trees of named budgets are cut into slices that threads spend without waiting for each other.
+///
+/// What is admitted is the same: slices are taken back before anybody is refused, and before anybody sees figures. What differs: ledger
+/// rows of what a lane did show no balances of such a tree, for the lane does not know them. With a journal that keeps spending there are no
+/// lanes: its order is the order of all.
+#[expect(clippy::exhaustive_enums, reason = "a plain choice that callers make")]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Lanes {
+    /// Trees stay whole.
+    Never,
+    /// Trees for which threads have often waited are sliced, into twice as many lanes as there are processors.
+    #[default]
+    WhenContended,
+    /// All trees are, into so many lanes, at most 64.
+    Always(NonZeroUsize),
 }
 
 impl Default for BudgetEnforcerConfig {
@@ -57,6 +78,7 @@ impl Default for BudgetEnforcerConfig {
             default_ttl: Duration::from_secs(5 * 60),
             late_settle_window: Duration::from_secs(60 * 60),
             max_transactions: 65_536,
+            lanes: Lanes::WhenContended,
             idempotency_window: Duration::from_secs(24 * 60 * 60),
             max_idempotency_keys: 65_536,
         }

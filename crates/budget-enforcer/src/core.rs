@@ -3,7 +3,6 @@
 //!
 //! It knows no tree: trees refer to it, and the engine to both.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use crate::booking::{Books, Locked};
@@ -45,7 +44,7 @@ impl Core {
     /// Runs `f` on the locked trees of `path`.
     pub(crate) fn with<R>(
         &self,
-        path: &Arc<Path>,
+        path: &Path,
         wall: Moment,
         f: impl FnOnce(&mut Locked<'_, '_>) -> R,
     ) -> Result<R, Poisoned> {

@@ -225,6 +225,29 @@ mod tests {
     }
 
     #[test]
+    fn what_pays_off_debt_is_not_given_back_twice() {
+        let mut cell = Counter {
+            debt: 30,
+            ..Counter::default()
+        };
+        assert_eq!((cell.pay_off(20, LIMIT), cell.debt), (0, 10));
+        assert_eq!((cell.pay_off(25, LIMIT), cell.debt), (15, 0));
+        assert_eq!((cell.pay_off(25, LIMIT), cell.debt), (25, 0));
+    }
+
+    #[test]
+    fn a_late_debt_that_credit_covers_is_paid_once() {
+        let mut cell = Counter {
+            credit: 50,
+            ..Counter::default()
+        };
+        cell.owe(140, LIMIT);
+        assert_eq!((cell.debt, cell.overspent), (140, 0));
+        let next = cell.next(LIMIT, true);
+        assert_eq!((next.debt, next.credit), (0, 10));
+    }
+
+    #[test]
     fn nothing_overflows() {
         let mut cell = Counter {
             spent: u64::MAX,

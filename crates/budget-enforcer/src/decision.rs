@@ -8,9 +8,9 @@ use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
 use crate::amounts::{Dimension, Limits, Quantity};
+use crate::cell::Cell;
 use crate::charge::Envelope;
 use crate::moment::Moment;
-use crate::node::Cell;
 
 /// Whether a charge fits, and the figures of the envelope and dimension that decided.
 ///

@@ -17,9 +17,12 @@ use crate::hold::ReservationId;
 use crate::id::SessionId;
 use crate::journal::Revision;
 use crate::judge::{self, Question};
+use crate::lane;
+use crate::lines::Lines;
 use crate::moment::Moment;
 use crate::options::CallOptions;
-use crate::path::{BudgetPath, Lines, Path};
+use crate::path::{BudgetPath, Path};
+use crate::quick;
 use crate::reservation::Reservation;
 use crate::ticket::{self, Acknowledged, Ticket};
 use crate::transaction::{Settlement, TransactionFilter, Transactions};
@@ -98,10 +101,7 @@ impl BudgetEnforcer {
     /// [`BudgetDenied`] with `no_budget`, `session_limit`, `too_many_envelopes`, or `unavailable`. Sessions named before the one that was refused may be open.
     pub fn resolve(&self, charge: &Charge) -> Result<BudgetPath, BudgetDenied> {
         let path = self.engine.open(charge, self.engine.reading(None))?;
-        Ok(BudgetPath {
-            path,
-            lines: Lines::of(charge),
-        })
+        Ok(BudgetPath::new(path, Lines::of(charge)))
     }
 
     /// Takes a hold on every envelope and dimension of `charge`, in one step or not at all.
@@ -109,7 +109,7 @@ impl BudgetEnforcer {
     /// # Errors
     /// [`BudgetDenied`]; nothing was changed. Its code is `unavailable` where nobody could judge: a poisoned lock, or a journal that cannot store.
     pub fn reserve(&self, charge: &Charge) -> Result<Reservation, BudgetDenied> {
-        self.reserve_charge(charge, self.engine.reading(None), &CallOptions::default())
+        self.reserve_charge(charge, &CallOptions::default())
     }
 
     /// [`reserve`](Self::reserve) at a wall time that the caller has read already.
@@ -121,11 +121,7 @@ impl BudgetEnforcer {
         charge: &Charge,
         wall: OffsetDateTime,
     ) -> Result<Reservation, BudgetDenied> {
-        self.reserve_charge(
-            charge,
-            self.engine.reading(Some(wall)),
-            &CallOptions::default(),
-        )
+        self.reserve_charge(charge, &CallOptions::new().wall(wall))
     }
 
     /// [`reserve`](Self::reserve) with options. A repeated request gets the same reservation, whatever has become of it.
@@ -139,21 +135,22 @@ impl BudgetEnforcer {
         options: &CallOptions,
     ) -> Result<Reservation, BudgetError> {
         options.validate()?;
+        if options.key.is_none() {
+            return Ok(self.reserve_charge(charge, options)?);
+        }
         let wall = self.engine.reading(options.wall);
-        let Some(_) = options.key else {
-            return Ok(self.reserve_charge(charge, wall, options)?);
-        };
         let mut fresh = None;
         let request = || Request::Reserve {
             charge: charge.clone(),
         };
         let (answer, is_repeat) = self.engine.once(options.key, wall, request, || {
             let (ticket, written) = self.reserve_ticket(charge, wall, options)?;
-            let Ticket { id, path, at, due } =
-                fresh.insert(Reservation::new(ticket, false)).ticket()?;
+            let Ticket {
+                id, path, at, due, ..
+            } = fresh.insert(Reservation::new(ticket, false)).ticket()?;
             let answer = Answer::Reserved {
                 id: *id,
-                path: Arc::clone(path),
+                path: path.clone(),
                 at: *at,
                 due: *due,
             };
@@ -162,7 +159,14 @@ impl BudgetEnforcer {
         match (answer, fresh) {
             (_, Some(reservation)) => Ok(reservation),
             (Answer::Reserved { id, path, at, due }, None) => {
-                let ticket = Ticket { path, id, at, due };
+                let lane = lane::own();
+                let ticket = Ticket {
+                    path,
+                    lane,
+                    id,
+                    at,
+                    due,
+                };
                 Ok(Reservation::new(ticket, is_repeat))
             }
             (Answer::Refused(decision), None) => Err(BudgetDenied::from(decision).into()),
@@ -175,7 +179,8 @@ impl BudgetEnforcer {
     /// # Errors
     /// As for [`reserve`](Self::reserve).
     pub fn reserve_path(&self, path: &BudgetPath) -> Result<Reservation, BudgetDenied> {
-        self.reserve_lines(path, &path.lines, self.engine.reading(None))
+        let here = path.here();
+        self.reserve_lines(&here.path, &here.lines, None)
     }
 
     /// [`reserve_path`](Self::reserve_path) at a wall time that the caller has read already.
@@ -187,7 +192,8 @@ impl BudgetEnforcer {
         path: &BudgetPath,
         wall: OffsetDateTime,
     ) -> Result<Reservation, BudgetDenied> {
-        self.reserve_lines(path, &path.lines, self.engine.reading(Some(wall)))
+        let here = path.here();
+        self.reserve_lines(&here.path, &here.lines, Some(wall))
     }
 
     /// [`reserve_path_at`](Self::reserve_path_at), with the decision that admitted it: the figures before the hold was taken.
@@ -201,9 +207,10 @@ impl BudgetEnforcer {
     ) -> Result<(Reservation, BudgetDecision), BudgetDenied> {
         let mut told = BudgetDecision::bare(Code::WithinBudget, None);
         let wall = self.engine.reading(Some(wall));
+        let here = path.here();
         let taken = self.take_hold(
-            &path.path,
-            &path.lines,
+            &here.path,
+            &here.lines,
             wall,
             &CallOptions::default(),
             |locked, lines| {
@@ -222,11 +229,8 @@ impl BudgetEnforcer {
         path: &BudgetPath,
         amounts: Amounts,
     ) -> Result<Reservation, BudgetDenied> {
-        self.reserve_lines(
-            path,
-            &path.lines.map(|_| amounts),
-            self.engine.reading(None),
-        )
+        let here = path.here();
+        self.reserve_lines(&here.path, &here.lines.map(|_| amounts), None)
     }
 
     /// Settles a detached reservation by its id, started or not; see [`Running::settle`](crate::Running::settle). One that expired is
@@ -307,7 +311,7 @@ impl BudgetEnforcer {
             },
         };
         let unavailable = || BudgetDecision::bare(Code::Unavailable, Some(session.into()));
-        let [group] = &*path.groups else {
+        let Some(group) = path.only_group() else {
             return unavailable();
         };
         match group.tree.lock() {
@@ -327,20 +331,61 @@ impl BudgetEnforcer {
 
     fn reserve_lines(
         &self,
-        path: &BudgetPath,
+        path: &Path,
         lines: &Lines,
-        wall: Moment,
+        wall: Option<OffsetDateTime>,
     ) -> Result<Reservation, BudgetDenied> {
-        let taken = self.take_hold(&path.path, lines, wall, &CallOptions::default(), |_, _| {})?;
+        let options = CallOptions {
+            wall,
+            ..CallOptions::default()
+        };
+        if let Some(reservation) = self.reserve_quickly(path, lines, &options) {
+            return Ok(reservation);
+        }
+        let wall = self.engine.reading(wall);
+        let taken = self.take_hold(path, lines, wall, &options, |_, _| {})?;
         self.stored_hold(taken)
+    }
+
+    /// A hold that meets nothing special, and has not to be written down.
+    fn reserve_quickly(
+        &self,
+        path: &Path,
+        lines: &Lines,
+        options: &CallOptions,
+    ) -> Option<Reservation> {
+        let core = &self.engine.core;
+        if core.writer.keeps_spending() || options.note.is_some() {
+            return None;
+        }
+        let wall = self.engine.cheap_reading(options.wall);
+        let ttl = options.ttl.unwrap_or(self.engine.config.default_ttl);
+        let lane = lane::own();
+        let (id, at, due) = quick::reserve(&core.books, path, lines, lane, wall, ttl)?;
+        let ticket = Ticket {
+            path: path.clone(),
+            lane,
+            id,
+            at,
+            due,
+        };
+        Some(Reservation::new(ticket, false))
     }
 
     fn reserve_charge(
         &self,
         charge: &Charge,
-        wall: Moment,
         options: &CallOptions,
     ) -> Result<Reservation, BudgetDenied> {
+        let cheap = self.engine.cheap_reading(options.wall);
+        if let Ok(found) = self.engine.find(charge, cheap)
+            && !found.is_fresh
+            && let Some(reservation) =
+                self.reserve_quickly(&found.path, &Lines::of(charge), options)
+        {
+            return Ok(reservation);
+        }
+        let wall = self.engine.reading(options.wall);
         self.stored_hold(self.reserve_ticket(charge, wall, options)?)
     }
 
@@ -362,7 +407,7 @@ impl BudgetEnforcer {
         lines: &Lines,
         wall: Moment,
         question: Question,
-    ) -> Result<Arc<Path>, BudgetDenied> {
+    ) -> Result<Path, BudgetDenied> {
         let found = self.engine.find(charge, wall)?;
         if !found.is_fresh {
             return Ok(found.path);
@@ -379,7 +424,7 @@ impl BudgetEnforcer {
 
     fn take_hold(
         &self,
-        path: &Arc<Path>,
+        path: &Path,
         lines: &Lines,
         wall: Moment,
         options: &CallOptions,
@@ -407,7 +452,8 @@ impl BudgetEnforcer {
             Ok((id, locked.at(), due, written))
         })??;
         let ticket = Ticket {
-            path: Arc::clone(path),
+            path: path.clone(),
+            lane: lane::own(),
             id,
             at,
             due,

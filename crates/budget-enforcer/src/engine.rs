@@ -12,7 +12,7 @@ use crate::amounts::Limits;
 use crate::charge::{Charge, Envelope};
 use crate::claims::{Answer, Claims};
 use crate::clock::Clock;
-use crate::config::BudgetEnforcerConfig;
+use crate::config::{BudgetEnforcerConfig, Lanes};
 use crate::core::Core;
 use crate::decision::{BudgetDecision, BudgetDenied, Code};
 use crate::error::{BudgetError, Poisoned};
@@ -21,12 +21,13 @@ use crate::hold::ReservationId;
 use crate::id::{BudgetId, SessionId};
 use crate::journal::{BudgetJournal, Revision, StoreError};
 use crate::key::IdempotencyKey;
+use crate::lane::LaneSet;
 use crate::moment::Moment;
 use crate::node::Node;
-use crate::path::{MAX_LINES, Path, Step};
+use crate::path::{MAX_LINES, Path};
+use crate::plain::Caps;
 use crate::sessions::Sessions;
-use crate::spec::BudgetSpec;
-use crate::tree::Tree;
+use crate::tree::{Home, Tree};
 use crate::window::Schedule;
 use crate::writer::Meta;
 
@@ -36,14 +37,17 @@ pub(crate) struct Engine {
     pub(crate) core: Arc<Core>,
     pub(crate) claims: Mutex<Claims>,
     sessions: Sessions,
-    budgets: ArcSwap<HashMap<BudgetId, Arc<Path>>>,
+    /// What all sessions stand on, and what the template limits them to.
+    session_home: Arc<Home>,
+    session_caps: Arc<Caps>,
+    pub(crate) budgets: ArcSwap<HashMap<BudgetId, Path>>,
     /// All trees by number. Whoever makes one holds the lock for as long as it takes.
-    registry: RwLock<Vec<Arc<Tree>>>,
+    pub(crate) registry: RwLock<Vec<Arc<Tree>>>,
 }
 
 /// The envelopes of a charge as they were found.
 pub(crate) struct Found {
-    pub(crate) path: Arc<Path>,
+    pub(crate) path: Path,
     /// Some are sessions that do not exist yet, and are on the path as they would be.
     pub(crate) is_fresh: bool,
 }
@@ -61,9 +65,16 @@ impl Engine {
             config.max_transactions
         };
         let core = Core::new(clock, journal, rows, config.late_settle_window);
+        let core = Arc::new(core);
+        let session_home = Home {
+            core: Arc::clone(&core),
+            lanes: None,
+        };
         let claims = Claims::new(config.idempotency_window, config.max_idempotency_keys);
         Self {
-            core: Arc::new(core),
+            core,
+            session_home: Arc::new(session_home),
+            session_caps: Arc::new(Caps::of_session(config.session.unwrap_or_default())),
             claims: Mutex::new(claims),
             sessions: Sessions::default(),
             budgets: ArcSwap::default(),
@@ -80,22 +91,30 @@ impl Engine {
         )
     }
 
-    pub(crate) fn session(&self, id: &SessionId) -> Option<Arc<Path>> {
-        self.sessions.find(id)
+    /// The same, a little behind where it is the clock's.
+    pub(crate) fn cheap_reading(&self, wall: Option<OffsetDateTime>) -> Moment {
+        match wall {
+            Some(_) => self.reading(wall),
+            None => self.core.time.coarse(),
+        }
     }
 
-    pub(crate) fn budget(&self, id: &BudgetId) -> Option<Arc<Path>> {
+    pub(crate) fn session(&self, id: &SessionId) -> Option<Path> {
+        self.sessions.find(id).map(Path::Lone)
+    }
+
+    pub(crate) fn budget(&self, id: &BudgetId) -> Option<Path> {
         self.budgets.load().get(id).cloned()
     }
 
-    pub(crate) fn envelope(&self, envelope: &Envelope) -> Option<Arc<Path>> {
+    pub(crate) fn envelope(&self, envelope: &Envelope) -> Option<Path> {
         match envelope {
             Envelope::Session(id) => self.session(id),
             Envelope::Budget(id) => self.budget(id),
         }
     }
 
-    pub(crate) fn budgets(&self) -> Arc<HashMap<BudgetId, Arc<Path>>> {
+    pub(crate) fn budgets(&self) -> Arc<HashMap<BudgetId, Path>> {
         self.budgets.load_full()
     }
 
@@ -116,7 +135,7 @@ impl Engine {
         if charge.lines().nth(MAX_LINES).is_some() {
             return Err(BudgetDecision::bare(Code::TooManyEnvelopes, None).into());
         }
-        let mut fresh: Vec<(SessionId, Arc<Path>)> = Vec::new();
+        let mut fresh: Vec<(SessionId, Path)> = Vec::new();
         let mut parts = Vec::new();
         for (envelope, _) in charge.lines() {
             let part = match (self.envelope(envelope), envelope) {
@@ -126,13 +145,13 @@ impl Engine {
                 }
                 (None, Envelope::Session(id)) => {
                     if let Some((_, path)) = fresh.iter().find(|(known, _)| known == id) {
-                        Arc::clone(path)
+                        path.clone()
                     } else {
                         let limits = self.room_for(id)?;
                         // A number that no registered tree has: only the order among the locks matters.
                         let number = u64::MAX.saturating_sub(number_of(&fresh));
-                        let path = self.session_path(id, limits, number, wall);
-                        fresh.push((id.clone(), Arc::clone(&path)));
+                        let path = Path::Lone(self.session_tree(id, limits, number, wall));
+                        fresh.push((id.clone(), path.clone()));
                         path
                     }
                 }
@@ -140,8 +159,8 @@ impl Engine {
             parts.push(part);
         }
         let path = match (&*parts, charge.single()) {
-            ([only], Some(_)) => Arc::clone(only),
-            _ => Arc::new(Path::join(charge, &parts)),
+            ([only], Some(_)) => only.clone(),
+            _ => Path::join(charge, &parts),
         };
         Ok(Found {
             path,
@@ -150,7 +169,7 @@ impl Engine {
     }
 
     /// Looks up the envelopes of `charge` and opens the sessions that do not exist yet.
-    pub(crate) fn open(&self, charge: &Charge, wall: Moment) -> Result<Arc<Path>, BudgetDenied> {
+    pub(crate) fn open(&self, charge: &Charge, wall: Moment) -> Result<Path, BudgetDenied> {
         let found = self.find(charge, wall)?;
         if !found.is_fresh {
             return Ok(found.path);
@@ -164,16 +183,12 @@ impl Engine {
     }
 
     /// The session's path; opens it on first use.
-    pub(crate) fn open_session(
-        &self,
-        id: &SessionId,
-        wall: Moment,
-    ) -> Result<Arc<Path>, BudgetDenied> {
-        if let Some(path) = self.sessions.find(id) {
+    pub(crate) fn open_session(&self, id: &SessionId, wall: Moment) -> Result<Path, BudgetDenied> {
+        if let Some(path) = self.session(id) {
             return Ok(path);
         }
         let mut registry = self.registry.write().map_err(|_| Poisoned)?;
-        if let Some(path) = self.sessions.find(id) {
+        if let Some(path) = self.session(id) {
             return Ok(path);
         }
         let limits = self.room_for(id)?;
@@ -187,7 +202,8 @@ impl Engine {
             .writer
             .write(wall, Meta::default, act)
             .map_err(BudgetDenied::unavailable)?;
-        Ok(self.add_session(&mut registry, id, limits, wall))
+        let tree = self.add_session(&mut registry, id, limits, wall);
+        Ok(Path::Lone(tree))
     }
 
     /// The limits that session `id` would have, if there is room for one more.
@@ -207,14 +223,20 @@ impl Engine {
         &self,
         id: &SessionId,
         wall: Moment,
-    ) -> Result<Arc<Path>, BudgetDenied> {
-        Ok(self.session_path(id, self.room_for(id)?, u64::MAX, wall))
+    ) -> Result<Path, BudgetDenied> {
+        let tree = self.session_tree(id, self.room_for(id)?, u64::MAX, wall);
+        Ok(Path::Lone(tree))
     }
 
-    fn session_path(&self, id: &SessionId, limits: Limits, number: u64, at: Moment) -> Arc<Path> {
-        let node = Node::new(id.into(), limits, Schedule::lifetime(), at, 0);
-        let tree = Arc::new(Tree::new(number, Arc::clone(&self.core), node, at));
-        Arc::new(Path::single(tree, 0, id.into(), &[]))
+    fn session_tree(&self, id: &SessionId, limits: Limits, number: u64, at: Moment) -> Arc<Tree> {
+        let caps = if self.session_caps.limits == limits {
+            Arc::clone(&self.session_caps)
+        } else {
+            Arc::new(Caps::of_session(limits))
+        };
+        let node = Node::new(caps, Schedule::lifetime(), false, false, at, 0);
+        let home = Arc::clone(&self.session_home);
+        Arc::new(Tree::new(number, id.into(), home, node, at))
     }
 
     fn add_session(
@@ -223,11 +245,25 @@ impl Engine {
         id: &SessionId,
         limits: Limits,
         at: Moment,
-    ) -> Arc<Path> {
-        let path = self.session_path(id, limits, number_of(registry), at);
-        registry.extend(path.home().cloned());
-        self.sessions.insert(id.clone(), Arc::clone(&path));
-        path
+    ) -> Arc<Tree> {
+        let tree = self.session_tree(id, limits, number_of(registry), at);
+        registry.push(Arc::clone(&tree));
+        self.sessions.insert(id.clone(), Arc::clone(&tree));
+        tree
+    }
+
+    /// What a new tree of budgets stands on.
+    pub(crate) fn tree_home(&self) -> Arc<Home> {
+        // A journal's order is the order of all: then lanes would only be in the way.
+        let lanes = if self.core.writer.keeps_spending() {
+            Lanes::Never
+        } else {
+            self.config.lanes
+        };
+        Arc::new(Home {
+            core: Arc::clone(&self.core),
+            lanes: LaneSet::new(lanes),
+        })
     }
 
     /// Opens a session that a journal tells of.
@@ -246,82 +282,13 @@ impl Engine {
         Ok(())
     }
 
-    /// Creates a budget; `allow` has the last word, with everything else checked and locked.
-    pub(crate) fn create_budget<T>(
-        &self,
-        spec: &BudgetSpec,
-        wall: Moment,
-        allow: impl FnOnce(Moment, u64) -> Result<T, BudgetError>,
-    ) -> Result<T, BudgetError> {
-        let mut registry = self.registry.write().map_err(|_| Poisoned)?;
-        let mut budgets = HashMap::clone(&self.budgets.load());
-        if budgets.contains_key(&spec.id) {
-            return Err(BudgetError::AlreadyExists {
-                id: spec.id.clone(),
-            });
-        }
-        let (path, allowed) = match &spec.parent {
-            None => {
-                let number = number_of(&registry);
-                let allowed = allow(wall, number)?;
-                let tree = Arc::new(Tree::new(
-                    number,
-                    Arc::clone(&self.core),
-                    self.node(spec, wall, 0),
-                    wall,
-                ));
-                registry.push(Arc::clone(&tree));
-                (Path::single(tree, 0, (&spec.id).into(), &[]), allowed)
-            }
-            Some(parent) => {
-                let unknown = || BudgetError::Unknown(parent.into());
-                let parent_path = budgets.get(parent).ok_or_else(unknown)?;
-                let [group] = &*parent_path.groups else {
-                    return Err(unknown());
-                };
-                let mut tree = group.tree.lock()?;
-                let is_closed = |step: &Step| {
-                    tree.node(step.node)
-                        .is_none_or(|node| node.state == crate::node::State::Closed)
-                };
-                if let Some(step) = group.steps.iter().find(|step| is_closed(step)) {
-                    return Err(BudgetError::Closed(step.envelope.clone()));
-                }
-                let at = tree.time(wall);
-                let allowed = allow(at, group.tree.number)?;
-                let epoch = tree.epoch();
-                let index = tree.grow(self.node(spec, at, epoch));
-                (
-                    Path::single(
-                        Arc::clone(&group.tree),
-                        index,
-                        (&spec.id).into(),
-                        &group.steps,
-                    ),
-                    allowed,
-                )
-            }
-        };
-        budgets.insert(spec.id.clone(), Arc::new(path));
-        self.budgets.store(Arc::new(budgets));
-        Ok(allowed)
-    }
-
-    fn node(&self, spec: &BudgetSpec, at: Moment, epoch: u64) -> Node {
-        let schedule = Schedule::anchored(spec.period, spec.zone.clone(), at);
-        let mut node = Node::new((&spec.id).into(), spec.limits, schedule, at, epoch);
-        node.rollover = spec.rollover.unwrap_or(self.config.rollover_on_reset);
-        node.overdraft = spec.overdraft.unwrap_or(self.config.allow_overdraft);
-        node
-    }
-
     /// All trees, in the order of locking. No tree can be made until `f` returns.
     pub(crate) fn with_trees<R>(&self, f: impl FnOnce(&[Arc<Tree>]) -> R) -> Result<R, Poisoned> {
         Ok(f(&self.registry.read().map_err(|_| Poisoned)?))
     }
 
     /// The path of a reservation that somebody names by its id.
-    pub(crate) fn reservation(&self, id: ReservationId) -> Result<Arc<Path>, BudgetError> {
+    pub(crate) fn reservation(&self, id: ReservationId) -> Result<Path, BudgetError> {
         let tree = usize::try_from(id.tree())
             .ok()
             .map(|index| self.with_trees(|trees| trees.get(index).cloned()))
@@ -329,7 +296,7 @@ impl Engine {
             .flatten();
         let unknown = || BudgetError::UnknownReservation { id };
         let state = tree.as_ref().ok_or_else(unknown)?.lock()?;
-        Ok(Arc::clone(&state.hold(id).ok_or_else(unknown)?.path))
+        Ok(state.hold(id).ok_or_else(unknown)?.path.clone())
     }
 
     /// Runs `run` once for each key: claim and effect are one step, for the keys stay locked meanwhile.
@@ -416,6 +383,6 @@ impl Drop for Engine {
 }
 
 /// The number that the next of them gets.
-fn number_of<T>(all: &[T]) -> u64 {
+pub(crate) fn number_of<T>(all: &[T]) -> u64 {
     u64::try_from(all.len()).unwrap_or(u64::MAX)
 }

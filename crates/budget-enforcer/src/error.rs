@@ -8,6 +8,7 @@ use crate::decision::BudgetDenied;
 use crate::hold::{ReservationId, TransactionId};
 use crate::id::BudgetId;
 use crate::journal::StoreError;
+use crate::period::Period;
 
 /// What can go wrong. Unless a variant says otherwise, nothing was changed.
 #[derive(Debug, thiserror::Error)]
@@ -61,6 +62,32 @@ pub enum BudgetError {
     NoLimit {
         /// The budget, or the session template.
         what: String,
+    },
+    /// Two windows of a budget with the same period, or more than eight.
+    #[error(
+        "budget `{id}` cannot have another window of period `{period}`: it may have eight windows, of different periods"
+    )]
+    InvalidWindow {
+        /// The budget.
+        id: BudgetId,
+        /// The period of the window that is too many.
+        period: Period,
+    },
+    /// The budget has no window of that period.
+    #[error("budget `{id}` has no window of period `{period}`")]
+    NoWindow {
+        /// The budget.
+        id: BudgetId,
+        /// The period asked for.
+        period: Period,
+    },
+    /// More levels than a tree may have.
+    #[error("budget `{id}` cannot be put under `{parent}`: a tree may be eight levels deep")]
+    TooDeep {
+        /// The budget.
+        id: BudgetId,
+        /// What it was to be put under, which is at the eighth level.
+        parent: BudgetId,
     },
     /// The id has been used, if only by a budget that is closed.
     #[error("budget `{id}` exists already")]

@@ -12,6 +12,7 @@ use crate::hold::{ReservationId, TransactionId};
 use crate::id::{BudgetId, OperatorId, SessionId};
 use crate::journal::Revision;
 use crate::key::IdempotencyKey;
+use crate::period::Period;
 use crate::spec::BudgetSpec;
 
 /// An entry of the journal.
@@ -62,6 +63,9 @@ pub enum Act {
     LimitsUpdated {
         /// Whose.
         budget: BudgetId,
+        /// Of which window; the default: of the first one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        period: Option<Period>,
         /// All of them.
         limits: Limits,
     },

@@ -3,18 +3,18 @@
 use std::fmt;
 use std::hash::{BuildHasherDefault, Hasher};
 use std::str::FromStr;
-use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use crate::error::BudgetError;
+use crate::lines::Lines;
 use crate::moment::Moment;
-use crate::path::{Lines, Path};
+use crate::path::Path;
 
 #[derive(Debug)]
 pub(crate) struct Hold {
-    pub(crate) path: Arc<Path>,
+    pub(crate) path: Path,
     pub(crate) held: Lines,
     /// When it expires; of a lapsed one that nobody holds on to, when it is forgotten.
     pub(crate) due: Moment,

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use crate::amounts::Amounts;
 use crate::booking::Locked;
 use crate::hold::{Hold, ReservationId, Stage};
+use crate::lines::Lines;
 use crate::moment::Moment;
-use crate::path::Lines;
+use crate::plain::Want;
 use crate::row::{After, Extra};
 use crate::transaction::{Settlement, TransactionKind};
 
@@ -20,15 +21,15 @@ impl Locked<'_, '_> {
     ) {
         self.advance();
         let mut after = After::None;
-        for (group, tree) in self.path.groups.iter().zip(self.trees.iter_mut()) {
-            for step in &group.steps {
+        for (group, tree) in self.path.groups().zip(self.trees.iter_mut()) {
+            for step in group.steps {
                 if let Some(node) = tree.node_mut(step.node) {
-                    node.hold(&lines.at(step.lines));
-                    after.push(&node.current);
+                    node.plain.hold(&Want::of(&lines.at(step.lines)));
+                    after.push(&node.current());
                 }
             }
             let hold = Hold {
-                path: Arc::clone(self.path),
+                path: self.path.clone(),
                 held: lines.clone(),
                 due,
                 epoch: tree.epoch(),
@@ -41,7 +42,7 @@ impl Locked<'_, '_> {
             note: Some(note),
             ..Extra::default()
         });
-        let path = Arc::clone(self.path);
+        let path = self.path.clone();
         self.push(
             TransactionKind::Reserve,
             path,
@@ -78,7 +79,7 @@ impl Locked<'_, '_> {
         let mut held = Amounts::NONE;
         let mut drawn = Lines::One(*more);
         let mut after = After::None;
-        for (group, tree) in self.path.groups.iter().zip(self.trees.iter_mut()) {
+        for (group, tree) in self.path.groups().zip(self.trees.iter_mut()) {
             let Some(entry) = tree.hold_mut(id) else {
                 continue;
             };
@@ -86,16 +87,16 @@ impl Locked<'_, '_> {
             entry.held = entry.held.plus(&drawn);
             held = entry.held.least();
             let epoch = entry.epoch;
-            for step in &group.steps {
+            for step in group.steps {
                 if let Some(node) = tree.node_mut(step.node) {
                     node.add_to_hold(epoch, &drawn.at(step.lines));
-                    after.push(node.cell(epoch).unwrap_or(&node.current));
+                    after.push(&node.cell(epoch).unwrap_or_else(|| node.current()));
                 }
             }
         }
         self.push(
             TransactionKind::Reserve,
-            Arc::clone(self.path),
+            self.path.clone(),
             drawn,
             Some(id),
             after,
@@ -113,22 +114,16 @@ impl Locked<'_, '_> {
         at_least_hold: bool,
     ) -> Option<Settlement> {
         self.advance();
-        let used = |held: &Amounts| {
-            if at_least_hold {
-                actual.larger(held)
-            } else {
-                actual.or(held)
-            }
-        };
+        let used = |held: &Amounts| actual.settled(held, at_least_hold);
         let mut overspent = Amounts::NONE;
         let mut after = After::None;
         let mut settled = None;
-        for (group, tree) in self.path.groups.iter().zip(self.trees.iter_mut()) {
+        for (group, tree) in self.path.groups().zip(self.trees.iter_mut()) {
             let Some(entry) = tree.take_hold(id) else {
                 continue;
             };
             let booked = entry.held.map(used);
-            for step in &group.steps {
+            for step in group.steps {
                 let Some(node) = tree.node_mut(step.node) else {
                     continue;
                 };
@@ -145,9 +140,9 @@ impl Locked<'_, '_> {
                 if !over.is_none() {
                     overspent = overspent.larger(&over);
                 }
-                after.push(node.cell(entry.epoch).unwrap_or(&node.current));
-                node.forget_hold(entry.epoch);
+                after.push(&node.cell(entry.epoch).unwrap_or_else(|| node.current()));
             }
+            tree.tidy();
             settled = Some((
                 entry.path,
                 booked,
@@ -181,11 +176,11 @@ impl Locked<'_, '_> {
         self.advance();
         let mut after = After::None;
         let mut released = None;
-        for (group, tree) in self.path.groups.iter().zip(self.trees.iter_mut()) {
+        for (group, tree) in self.path.groups().zip(self.trees.iter_mut()) {
             let Some(entry) = tree.take_hold(id) else {
                 continue;
             };
-            for step in &group.steps {
+            for step in group.steps {
                 let Some(node) = tree.node_mut(step.node) else {
                     continue;
                 };
@@ -198,9 +193,9 @@ impl Locked<'_, '_> {
                     }
                     Stage::Lapsed { started: false } => {}
                 }
-                after.push(node.cell(entry.epoch).unwrap_or(&node.current));
-                node.forget_hold(entry.epoch);
+                after.push(&node.cell(entry.epoch).unwrap_or_else(|| node.current()));
             }
+            tree.tidy();
             let late = matches!(entry.stage, Stage::Lapsed { .. });
             if entry.stage != (Stage::Lapsed { started: false }) {
                 released = Some((entry.path, entry.held, late));

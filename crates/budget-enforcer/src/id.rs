@@ -101,6 +101,11 @@ text_id! {
     /// Who performed an administrative act: `ops@example.com`.
     OperatorId, "operator id"
 }
+#[cfg(feature = "backend")]
+text_id! {
+    /// Name of a node that takes leases from an authority elsewhere: `eu-1/worker-7`.
+    NodeId, "node id"
+}
 
 fn fault(text: &str) -> Option<&'static str> {
     if text.is_empty() {

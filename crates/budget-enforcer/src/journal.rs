@@ -20,6 +20,12 @@ impl Revision {
     /// Before the first event.
     pub const ZERO: Self = Self(0);
 
+    /// The one of this number.
+    #[must_use]
+    pub const fn new(number: u64) -> Self {
+        Self(number)
+    }
+
     /// The number.
     #[must_use]
     pub const fn number(self) -> u64 {

@@ -1,11 +1,13 @@
 //! Whether amounts fit, on the trees as they are at one time. Changes nothing.
 
-use crate::amounts::{Amounts, Dimension, Limits};
-use crate::charge::Envelope;
+use crate::amounts::{Amounts, Dimension};
+use crate::cell::Cell;
 use crate::decision::{BudgetDecision, Code, Figures, Retry};
+use crate::lines::Lines;
 use crate::moment::Moment;
-use crate::node::{Cell, Node, State};
-use crate::path::{Group, Lines, Path, Step};
+use crate::node::{Node, State};
+use crate::path::{GroupRef, Path, Step};
+use crate::plain::Want;
 use crate::tree::TreeState;
 
 /// What is asked.
@@ -30,19 +32,23 @@ pub(crate) fn refusal<'a>(
     at: Moment,
 ) -> Option<BudgetDecision> {
     if lines.as_slice().iter().any(Amounts::is_none) {
-        let mut named = path.named.lines().zip(lines.as_slice());
+        let named = path.named();
         let missing = named
+            .lines()
+            .zip(lines.as_slice())
             .find(|(_, amounts)| amounts.is_none())
             .map(|((envelope, _), _)| envelope.clone());
         return Some(BudgetDecision::bare(Code::AmountMissing, missing));
     }
     let mut first: Option<(usize, BudgetDecision)> = None;
-    for (group, (tree, question)) in path.groups.iter().zip(trees) {
-        for step in &group.steps {
+    for (group, (tree, question)) in path.groups().zip(trees) {
+        for step in group.steps {
             if first.as_ref().is_some_and(|(rank, _)| *rank < step.rank) {
                 continue;
             }
-            if let Some(decision) = step_refusal(tree, step, &lines.at(step.lines), question, at) {
+            if let Some(decision) =
+                step_refusal(tree, group, step, &lines.at(step.lines), question, at)
+            {
                 first = Some((step.rank, decision));
             }
         }
@@ -57,7 +63,7 @@ pub(crate) fn admission<'a>(
     lines: &Lines,
     at: Moment,
 ) -> BudgetDecision {
-    for (group, tree) in path.groups.iter().zip(trees) {
+    for (group, tree) in path.groups().zip(trees) {
         let Some(step) = group.steps.iter().find(|step| step.rank == 0) else {
             continue;
         };
@@ -71,11 +77,11 @@ pub(crate) fn admission<'a>(
                 .filter(|dimension| want.units(*dimension).is_some())
         };
         let told = touched()
-            .find(|dimension| node.limits.units(*dimension).is_some())
+            .find(|dimension| node.limits().units(*dimension).is_some())
             .or_else(|| touched().next());
         if let Some(dimension) = told {
-            let figures = Figures::of(&cell, &node.limits, dimension, want.units(dimension));
-            let envelope = node.envelope.clone();
+            let figures = Figures::of(&cell, node.limits(), dimension, want.units(dimension));
+            let envelope = group.envelope(step).clone();
             return BudgetDecision::on_figures(
                 Code::WithinBudget,
                 envelope,
@@ -89,24 +95,25 @@ pub(crate) fn admission<'a>(
 }
 
 /// Whether anything is left in every dimension that each envelope of the path limits.
-pub(crate) fn anything_left(group: &Group, tree: &TreeState, at: Moment) -> BudgetDecision {
+pub(crate) fn anything_left(group: GroupRef<'_>, tree: &TreeState, at: Moment) -> BudgetDecision {
     let mut told = BudgetDecision::bare(Code::WithinBudget, None);
-    for step in &group.steps {
+    for step in group.steps {
+        let envelope = || group.envelope(step).clone();
         let Some((node, cell)) = tree.node(step.node).zip(tree.view(step.node, None, at)) else {
-            return BudgetDecision::bare(Code::Unavailable, Some(step.envelope.clone()));
+            return BudgetDecision::bare(Code::Unavailable, Some(envelope()));
         };
         if let Some(code) = state_refusal(node) {
-            return BudgetDecision::bare(code, Some(node.envelope.clone()));
+            return BudgetDecision::bare(code, Some(envelope()));
         }
-        let limited = |dimension: &Dimension| node.limits.units(*dimension).is_some();
+        let limited = |dimension: &Dimension| node.limits().units(*dimension).is_some();
         let mut limited = Dimension::ALL.into_iter().filter(limited);
         let decide = |code, dimension, retry| {
-            let figures = Figures::of(&cell, &node.limits, dimension, None);
-            BudgetDecision::on_figures(code, node.envelope.clone(), figures, cell.span.end, retry)
+            let figures = Figures::of(&cell, node.limits(), dimension, None);
+            BudgetDecision::on_figures(code, envelope(), figures, cell.span.end, retry)
         };
         if let Some(dimension) = limited
             .clone()
-            .find(|dimension| cell.available(*dimension, &node.limits) == 0)
+            .find(|dimension| cell.available(*dimension, node.limits()) == 0)
         {
             let retry = retry(tree, step, node, &cell, dimension, 1, at);
             return decide(Code::ExceedsBudget, dimension, retry);
@@ -122,29 +129,26 @@ pub(crate) fn anything_left(group: &Group, tree: &TreeState, at: Moment) -> Budg
 
 fn step_refusal(
     tree: &TreeState,
+    group: GroupRef<'_>,
     step: &Step,
     want: &Amounts,
     question: Question,
     at: Moment,
 ) -> Option<BudgetDecision> {
+    let envelope = || group.envelope(step).clone();
     let epoch = match question {
         Question::Charge | Question::OverdraftPasses => None,
         Question::Draw { epoch } => Some(epoch),
     };
     let Some((node, cell)) = tree.node(step.node).zip(tree.view(step.node, epoch, at)) else {
-        return Some(BudgetDecision::bare(
-            Code::Unavailable,
-            Some(step.envelope.clone()),
-        ));
+        return Some(BudgetDecision::bare(Code::Unavailable, Some(envelope())));
     };
     if let Some(code) = state_refusal(node) {
-        return Some(BudgetDecision::bare(code, Some(node.envelope.clone())));
+        return Some(BudgetDecision::bare(code, Some(envelope())));
     }
-    if epoch.is_none() && step.is_named && evades(&node.envelope, &node.limits, want) {
-        return Some(BudgetDecision::bare(
-            Code::AmountMissing,
-            Some(node.envelope.clone()),
-        ));
+    // A charge that names a budget and touches nothing that it limits would pass its ceiling by.
+    if epoch.is_none() && step.is_named && Want::of(want).evades(node.caps.must_touch) {
+        return Some(BudgetDecision::bare(Code::AmountMissing, Some(envelope())));
     }
     if matches!(question, Question::OverdraftPasses) && node.overdraft {
         return None;
@@ -153,17 +157,16 @@ fn step_refusal(
         let asked = want.units(dimension);
         // What was overspent blocks every charge, also one that does not touch this dimension: it would be booked late again.
         let blocks = asked.is_none()
-            && node.limits.units(dimension).is_some()
+            && node.limits().units(dimension).is_some()
             && cell.is_overspent(dimension);
         let units = asked.unwrap_or(u64::from(blocks));
         // The largest number stands for sums that cannot be counted, too.
-        if units > cell.available(dimension, &node.limits) || units == u64::MAX {
-            let figures = Figures::of(&cell, &node.limits, dimension, asked);
+        if units > cell.available(dimension, node.limits()) || units == u64::MAX {
+            let figures = Figures::of(&cell, node.limits(), dimension, asked);
             let retry = retry(tree, step, node, &cell, dimension, units, at);
-            let envelope = node.envelope.clone();
             return Some(BudgetDecision::on_figures(
                 Code::ExceedsBudget,
-                envelope,
+                envelope(),
                 figures,
                 cell.span.end,
                 retry,
@@ -181,14 +184,6 @@ fn state_refusal(node: &Node) -> Option<Code> {
     }
 }
 
-/// A charge that names a budget and touches nothing that it limits would pass its ceiling by.
-fn evades(envelope: &Envelope, limits: &Limits, want: &Amounts) -> bool {
-    matches!(envelope, Envelope::Budget(_))
-        && !Dimension::ALL
-            .into_iter()
-            .any(|dimension| limits.units(dimension).and(want.units(dimension)).is_some())
-}
-
 fn retry(
     tree: &TreeState,
     step: &Step,
@@ -198,7 +193,7 @@ fn retry(
     units: u64,
     at: Moment,
 ) -> Retry {
-    let limit = node.limits.units(dimension);
+    let limit = node.limits().units(dimension);
     let counter = cell.counters.get(dimension);
     let without_holds = counter
         .capacity(limit)
@@ -210,7 +205,7 @@ fn retry(
         return Retry::AfterHoldsExpire(due.to_time());
     }
     let whole = limit.map_or(u64::MAX, |limit| {
-        if node.rollover {
+        if node.rolls_over() {
             limit.saturating_mul(2)
         } else {
             limit

@@ -73,6 +73,11 @@ impl Ledger {
         }
     }
 
+    /// Whether there is any use in rows.
+    pub(crate) fn keeps_rows(&self) -> bool {
+        self.most.load(Ordering::Relaxed) > 0
+    }
+
     pub(crate) fn push(&self, row: Row) {
         let most = self.most.load(Ordering::Relaxed);
         self.shard(row.id).push(row, most);

@@ -27,20 +27,31 @@ mod utilization;
 mod window;
 
 // the rules: no clock, no store, no lock
+mod cell;
 mod counter;
 mod judge;
 mod node;
+mod plain;
+
+// what calls cost
+mod price;
+mod usage;
 
 // what holds it together
 mod booking;
 mod claims;
 mod core;
+mod create;
 mod engine;
 mod hold;
 mod holding;
+mod holds;
+mod lane;
 mod ledger;
+mod lines;
 mod moment;
 mod path;
+mod quick;
 mod reading;
 mod refund;
 mod row;
@@ -49,18 +60,26 @@ mod ticket;
 mod tree;
 
 // the journal
+#[cfg(feature = "conformance")]
+pub mod conformance;
+#[cfg(feature = "durable")]
+pub mod durable;
 mod event;
 mod journal;
 mod replay;
 mod snapshot;
 mod writer;
 
+// an authority elsewhere
+#[cfg(feature = "backend")]
+pub mod backend;
+
 pub use admin::BudgetAdmin;
 pub use amounts::{Amounts, Dimension, Limits, Quantity};
 pub use builder::Builder;
 pub use charge::{Charge, Envelope};
 pub use clock::{Clock, ManualClock, SystemClock};
-pub use config::BudgetEnforcerConfig;
+pub use config::{BudgetEnforcerConfig, Lanes};
 pub use decision::{BudgetDecision, BudgetDenied, Retry};
 pub use enforcer::BudgetEnforcer;
 pub use error::BudgetError;
@@ -72,13 +91,18 @@ pub use key::IdempotencyKey;
 pub use options::CallOptions;
 pub use path::BudgetPath;
 pub use period::{Length, Period};
+pub use price::{CommunityPrices, ModelPrice, PriceError, PriceTable, Rates, TokenPrice};
 pub use reservation::{Floor, Reservation};
 pub use running::Running;
 pub use snapshot::Snapshot;
-pub use spec::BudgetSpec;
+pub use spec::{BudgetSpec, WindowSpec};
 pub use transaction::{
     Balance, Settlement, Transaction, TransactionFilter, TransactionKind, Transactions,
 };
+pub use usage::{
+    AnthropicCacheCreation, AnthropicUsage, OpenAiInputDetails, OpenAiOutputDetails, OpenAiUsage,
+    ProviderUsage, StreamUsage, TokenUsage, UsageError,
+};
 pub use usd::Usd;
-pub use utilization::{EnvelopeState, Summary, Usage, Utilization};
+pub use utilization::{EnvelopeState, Summary, Usage, Utilization, WindowUsage};
 pub use window::{Schedule, Window, Zone};

@@ -55,6 +55,12 @@ impl Moment {
     }
 }
 
+impl Default for Moment {
+    fn default() -> Self {
+        Self::DAWN
+    }
+}
+
 impl From<OffsetDateTime> for Moment {
     fn from(at: OffsetDateTime) -> Self {
         Self(

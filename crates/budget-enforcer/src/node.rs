@@ -1,14 +1,17 @@
-//! One envelope: its limits, and one cell of counters for each window that still matters.
+//! One window of one envelope: its limits, what was used of them, and the cells of windows that are over but still matter.
 //!
 //! Windows only move forward. A hold stays in the cell in which it was taken: cells are numbered by the tree's epoch,
-//! which grows whenever any envelope of the tree enters a new window, so that one number a hold finds its cell in each.
+//! which grows whenever any node of the tree enters a new window, so that one number a hold finds its cell in each.
+//! Sessions are many and small, so what few nodes have is kept apart.
 
-use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use crate::amounts::{Amounts, Dimension, Limits, PerDimension};
-use crate::charge::Envelope;
+use crate::cell::Cell;
 use crate::counter::Counter;
 use crate::moment::Moment;
+use crate::plain::{Caps, Plain};
 use crate::window::{Schedule, Span};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,223 +21,306 @@ pub(crate) enum State {
     Closed,
 }
 
-/// The counters of one envelope in one window.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Cell {
-    pub(crate) span: Span,
-    /// The tree's epoch when this window was entered.
-    pub(crate) epoch: u64,
-    /// Entries in the tree's table of holds that were taken here.
-    pub(crate) holds: u32,
-    pub(crate) counters: PerDimension<Counter>,
+#[derive(Debug)]
+pub(crate) struct Node {
+    pub(crate) caps: Arc<Caps>,
+    pub(crate) plain: Plain,
+    /// What was overspent, handed on and owed: of most nodes nothing.
+    owed: Option<Box<PerDimension<Owed>>>,
+    /// Of nodes that start again.
+    windows: Option<Box<Windows>>,
+    pub(crate) state: State,
+    pub(crate) overdraft: bool,
+    /// How many of the thresholds for alerts have been passed in this window.
+    pub(crate) alerted: PerDimension<u8>,
 }
 
-impl Cell {
-    pub(crate) fn available(&self, dimension: Dimension, limits: &Limits) -> u64 {
-        self.counters
-            .get(dimension)
-            .available(limits.units(dimension))
-    }
-
-    pub(crate) fn is_overspent(&self, dimension: Dimension) -> bool {
-        self.counters.get(dimension).overspent > 0
-    }
-
-    fn each(&mut self, limits: &Limits, mut f: impl FnMut(Dimension, &mut Counter, Option<u64>)) {
-        for dimension in Dimension::ALL {
-            f(
-                dimension,
-                self.counters.get_mut(dimension),
-                limits.units(dimension),
-            );
-        }
-    }
-
-    /// Ends holding `held`: a hold whose call had started is spent, any other is given back.
-    pub(crate) fn lapse(&mut self, held: &Amounts, started: bool, limits: &Limits) {
-        self.each(limits, |dimension, counter, limit| {
-            match held.units(dimension) {
-                Some(held) if started => counter.spend_hold(held),
-                Some(held) => counter.release(held, limit),
-                None => {}
-            }
-        });
-    }
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Owed {
+    overspent: u64,
+    credit: u64,
+    debt: u64,
 }
 
 #[derive(Debug)]
-pub(crate) struct Node {
-    pub(crate) envelope: Envelope,
-    pub(crate) state: State,
-    pub(crate) limits: Limits,
-    pub(crate) schedule: Schedule,
-    pub(crate) rollover: bool,
-    pub(crate) overdraft: bool,
-    pub(crate) current: Cell,
-    /// Earlier windows in which a hold is still open, oldest first.
+struct Windows {
+    schedule: Schedule,
+    rollover: bool,
+    span: Span,
+    /// The tree's epoch when the current window was entered.
+    epoch: u64,
+    /// Windows that are over in which a hold may still be open, oldest first.
     earlier: Vec<Cell>,
 }
 
+const LIFETIME: Span = Span {
+    start: Moment::DAWN,
+    end: Moment::NEVER,
+};
+
 impl Node {
+    /// A node whose window is that of `at`.
     pub(crate) fn new(
-        envelope: Envelope,
-        limits: Limits,
+        caps: Arc<Caps>,
         schedule: Schedule,
+        rollover: bool,
+        overdraft: bool,
         at: Moment,
         epoch: u64,
     ) -> Self {
-        let current = Cell {
-            span: schedule.span(at),
-            epoch,
-            holds: 0,
-            counters: PerDimension::default(),
-        };
+        let windows = (!schedule.is_lifetime()).then(|| {
+            Box::new(Windows {
+                span: schedule.span(at),
+                schedule,
+                rollover,
+                epoch,
+                earlier: Vec::new(),
+            })
+        });
         Self {
-            envelope,
+            caps,
+            plain: Plain::default(),
+            owed: None,
+            windows,
             state: State::Active,
-            limits,
-            schedule,
-            rollover: false,
-            overdraft: false,
-            current,
-            earlier: Vec::new(),
+            overdraft,
+            alerted: PerDimension::default(),
         }
+    }
+
+    pub(crate) fn limits(&self) -> &Limits {
+        &self.caps.limits
+    }
+
+    pub(crate) fn rolls_over(&self) -> bool {
+        self.windows
+            .as_ref()
+            .is_some_and(|windows| windows.rollover)
+    }
+
+    pub(crate) fn is_lifetime(&self) -> bool {
+        self.windows.is_none()
+    }
+
+    /// The window's schedule; `None`: it never ends.
+    pub(crate) fn schedule(&self) -> Option<&Schedule> {
+        self.windows.as_ref().map(|windows| &windows.schedule)
+    }
+
+    /// Whether its window has ended by `at`.
+    pub(crate) fn is_over(&self, at: Moment) -> bool {
+        self.windows
+            .as_ref()
+            .is_some_and(|windows| windows.span.end <= at)
+    }
+
+    /// When its window ends.
+    pub(crate) fn end(&self) -> Moment {
+        self.windows
+            .as_ref()
+            .map_or(Moment::NEVER, |windows| windows.span.end)
+    }
+
+    /// Whether there is nothing to consider but limit, spent and reserved.
+    pub(crate) fn is_plain(&self) -> bool {
+        self.owes_nothing() && self.state == State::Active
+    }
+
+    /// Whether nothing was overspent, handed on or owed.
+    pub(crate) const fn owes_nothing(&self) -> bool {
+        self.owed.is_none()
+    }
+
+    /// The tree's epoch when its window was entered.
+    pub(crate) fn epoch(&self) -> u64 {
+        self.windows.as_ref().map_or(0, |windows| windows.epoch)
+    }
+
+    pub(crate) fn current(&self) -> Cell {
+        let owed = self.owed.as_deref().copied().unwrap_or_default();
+        let counter = |dimension| {
+            let owed = owed.get(dimension);
+            Counter {
+                spent: *self.plain.spent.get(dimension),
+                reserved: *self.plain.reserved.get(dimension),
+                overspent: owed.overspent,
+                credit: owed.credit,
+                debt: owed.debt,
+            }
+        };
+        Cell {
+            span: self
+                .windows
+                .as_ref()
+                .map_or(LIFETIME, |windows| windows.span),
+            epoch: self.epoch(),
+            counters: PerDimension::from_fn(counter),
+        }
+    }
+
+    fn set_counters(&mut self, counters: &PerDimension<Counter>) {
+        self.plain = Plain {
+            spent: PerDimension::from_fn(|dimension| counters.get(dimension).spent),
+            reserved: PerDimension::from_fn(|dimension| counters.get(dimension).reserved),
+        };
+        let owed = PerDimension::from_fn(|dimension| {
+            let counter = counters.get(dimension);
+            Owed {
+                overspent: counter.overspent,
+                credit: counter.credit,
+                debt: counter.debt,
+            }
+        });
+        self.owed = (owed != PerDimension::default()).then(|| Box::new(owed));
+    }
+
+    fn change_current<R>(&mut self, f: impl FnOnce(&mut Cell, &Limits) -> R) -> R {
+        let mut cell = self.current();
+        let changed = f(&mut cell, &self.caps.limits);
+        self.set_counters(&cell.counters);
+        changed
     }
 
     /// The cell that holds of `epoch` were taken in, while it is kept.
-    pub(crate) fn cell(&self, epoch: u64) -> Option<&Cell> {
-        if epoch >= self.current.epoch {
-            return Some(&self.current);
+    pub(crate) fn cell(&self, epoch: u64) -> Option<Cell> {
+        match &self.windows {
+            Some(windows) if epoch < windows.epoch => windows
+                .earlier
+                .iter()
+                .rev()
+                .find(|cell| epoch >= cell.epoch)
+                .copied(),
+            _ => Some(self.current()),
         }
-        self.earlier.iter().rev().find(|cell| epoch >= cell.epoch)
     }
 
-    fn cell_mut(&mut self, epoch: u64) -> Option<&mut Cell> {
-        if epoch >= self.current.epoch {
-            return Some(&mut self.current);
+    /// Changes the cell that holds of `epoch` were taken in. `None`: it is no longer kept.
+    fn change<R>(&mut self, epoch: u64, f: impl FnOnce(&mut Cell, &Limits) -> R) -> Option<R> {
+        match &mut self.windows {
+            Some(windows) if epoch < windows.epoch => {
+                let mut earlier = windows.earlier.iter_mut().rev();
+                let cell = earlier.find(|cell| epoch >= cell.epoch)?;
+                Some(f(cell, &self.caps.limits))
+            }
+            _ => Some(self.change_current(f)),
         }
-        self.earlier
-            .iter_mut()
-            .rev()
-            .find(|cell| epoch >= cell.epoch)
     }
 
     /// `cell`, or what follows it by `at`: a pure function of the cell and the time.
-    pub(crate) fn follow<'a>(&self, cell: Cow<'a, Cell>, at: Moment) -> Cow<'a, Cell> {
-        if at < cell.span.end {
+    pub(crate) fn follow(&self, cell: Cell, at: Moment) -> Cell {
+        let Some(windows) = &self.windows else {
             return cell;
-        }
-        let mut next = self.follower(&cell, self.schedule.span(cell.span.end));
+        };
+        let limits = &self.caps.limits;
+        let follower = |cell: &Cell| {
+            let span = windows.schedule.span(cell.span.end);
+            cell.follower(span, limits, windows.rollover)
+        };
+        let mut next = cell;
         while next.span.end <= at {
-            let after = self.follower(&next, self.schedule.span(next.span.end));
+            let after = follower(&next);
             // Once a window hands on just what it was handed, so do all that follow.
             let steady = after.counters == next.counters;
             next = after;
             if steady {
-                next.span = self.schedule.span(at);
+                next.span = windows.schedule.span(at);
             }
         }
-        Cow::Owned(next)
+        next
     }
 
-    fn follower(&self, cell: &Cell, span: Span) -> Cell {
-        let counters = PerDimension::from_fn(|dimension| {
-            cell.counters
-                .get(dimension)
-                .next(self.limits.units(dimension), self.rollover)
+    /// A cell as it is once its window is over.
+    pub(crate) fn closed(&self, cell: Cell) -> Cell {
+        cell.closed(&self.caps.limits, self.rolls_over())
+    }
+
+    /// Enters the window of `at`, which is a later one, in a new epoch. The window that is over is kept where there are holds
+    /// of its epochs in `open`.
+    pub(crate) fn advance(&mut self, at: Moment, epoch: u64, open: Option<&BTreeMap<u64, u64>>) {
+        let current = self.current();
+        let (next, closed) = (self.follow(current, at), self.closed(current));
+        if let Some(windows) = &mut self.windows {
+            if open.is_some_and(|open| open.range(current.epoch..).next().is_some()) {
+                windows.earlier.push(closed);
+            }
+            windows.span = next.span;
+            windows.epoch = epoch;
+        }
+        self.set_counters(&next.counters);
+        self.alerted = PerDimension::default();
+    }
+
+    /// Drops earlier windows in which no hold is open, of those that are by epoch in `open`.
+    pub(crate) fn prune(&mut self, open: &BTreeMap<u64, u64>) {
+        let Some(windows) = &mut self.windows else {
+            return;
+        };
+        let mut ends: Vec<u64> = windows
+            .earlier
+            .iter()
+            .skip(1)
+            .map(|cell| cell.epoch)
+            .collect();
+        ends.push(windows.epoch);
+        let mut ends = ends.into_iter();
+        windows.earlier.retain(|cell| {
+            let end = ends.next().unwrap_or(u64::MAX);
+            open.range(cell.epoch..end).next().is_some()
         });
-        Cell {
-            span,
-            epoch: cell.epoch,
-            holds: 0,
-            counters,
-        }
-    }
-
-    /// What a closed window could still cover, once `at` is beyond it.
-    pub(crate) fn closed(&self, mut cell: Cell) -> Cell {
-        let next = self.follower(&cell, cell.span);
-        cell.each(&self.limits, |dimension, counter, _| {
-            counter.close(next.counters.get(dimension));
-        });
-        cell
-    }
-
-    /// Enters the window of `at` where it is a later one. Returns the tree's epoch after that.
-    pub(crate) fn advance(&mut self, at: Moment, epoch: u64) -> u64 {
-        if at < self.current.span.end {
-            return epoch;
-        }
-        let next_epoch = epoch.saturating_add(1);
-        let mut next = self.follow(Cow::Borrowed(&self.current), at).into_owned();
-        next.epoch = next_epoch;
-        if self.current.holds > 0 {
-            self.earlier.push(self.closed(self.current));
-        }
-        self.current = next;
-        next_epoch
-    }
-
-    /// Takes a hold in the current window, or adds to one that is there.
-    pub(crate) fn hold(&mut self, amounts: &Amounts) {
-        self.current.holds = self.current.holds.saturating_add(1);
-        self.add_to_hold(self.current.epoch, amounts);
     }
 
     pub(crate) fn add_to_hold(&mut self, epoch: u64, amounts: &Amounts) {
-        let limits = self.limits;
-        if let Some(cell) = self.cell_mut(epoch) {
-            cell.each(&limits, |dimension, counter, _| {
+        self.change(epoch, |cell, limits| {
+            cell.each(limits, |dimension, counter, _| {
                 if let Some(amount) = amounts.units(dimension) {
                     counter.hold(amount);
                 }
             });
-        }
+        });
     }
 
     /// Ends a hold's reservation; its entry stays.
     pub(crate) fn lapse(&mut self, epoch: u64, held: &Amounts, started: bool) {
-        let limits = self.limits;
-        if let Some(cell) = self.cell_mut(epoch) {
-            cell.lapse(held, started, &limits);
-        }
+        self.change(epoch, |cell, limits| cell.lapse(held, started, limits));
     }
 
     /// Turns what was `booked` in the window of `epoch` into `actual`. Returns what no window could cover: it is a debt.
     pub(crate) fn correct(&mut self, epoch: u64, booked: &Amounts, actual: &Amounts) -> Amounts {
-        let limits = self.limits;
-        let is_current = epoch >= self.current.epoch;
-        let mut over = Amounts::NONE;
-        let mut cell = self.cell_mut(epoch);
-        for dimension in Dimension::ALL {
-            let (booked, actual) = match (booked.units(dimension), actual.units(dimension)) {
-                (None, None) => continue,
-                (booked, actual) => (booked.unwrap_or(0), actual.unwrap_or(0)),
-            };
-            let more = actual.saturating_sub(booked);
-            let rest = match &mut cell {
-                Some(cell) => {
-                    let limit = limits.units(dimension);
-                    let counter = cell.counters.get_mut(dimension);
-                    if actual < booked {
-                        counter.take_back(booked.saturating_sub(actual), limit);
-                    }
-                    counter.book(more, limit)
+        let is_current = epoch >= self.epoch();
+        let more = |dimension| {
+            let (booked, actual) = (booked.units(dimension), actual.units(dimension));
+            let touched = booked.is_some() || actual.is_some();
+            let (booked, actual) = (booked.unwrap_or(0), actual.unwrap_or(0));
+            touched.then(|| (booked.saturating_sub(actual), actual.saturating_sub(booked)))
+        };
+        let over = self.change(epoch, |cell, limits| {
+            Amounts::from_units(|dimension| {
+                let (less, more) = more(dimension)?;
+                let limit = limits.units(dimension);
+                let counter = cell.counters.get_mut(dimension);
+                if less > 0 {
+                    counter.take_back(less, limit);
                 }
-                // A window that is no longer kept covers nothing.
-                None => more,
-            };
-            if rest > 0 {
-                over = dimension.amount(rest).or(&over);
-            }
-        }
+                Some(counter.book(more, limit)).filter(|rest| *rest > 0)
+            })
+        });
+        // A window that is no longer kept covers nothing.
+        let over = over.unwrap_or_else(|| {
+            Amounts::from_units(|dimension| {
+                more(dimension)
+                    .map(|(_, more)| more)
+                    .filter(|more| *more > 0)
+            })
+        });
         if !over.is_none() {
-            self.current.each(&limits, |dimension, counter, limit| {
-                match over.units(dimension) {
-                    Some(rest) if is_current => counter.overspend(rest),
-                    Some(rest) => counter.owe(rest, limit),
-                    None => {}
-                }
+            self.change_current(|cell, limits| {
+                cell.each(limits, |dimension, counter, limit| {
+                    match over.units(dimension) {
+                        Some(rest) if is_current => counter.overspend(rest),
+                        Some(rest) => counter.owe(rest, limit),
+                        None => {}
+                    }
+                });
             });
         }
         over
@@ -242,39 +328,41 @@ impl Node {
 
     /// Books spending in the current window, whatever its limit. Returns what was not covered.
     pub(crate) fn spend(&mut self, amounts: &Amounts) -> Amounts {
-        self.correct(self.current.epoch, &Amounts::NONE, amounts)
+        self.correct(self.epoch(), &Amounts::NONE, amounts)
     }
 
     /// Gives back spending that was booked in the window of `epoch`. Where that window is over, it first pays off debt,
     /// and never becomes new budget.
     pub(crate) fn refund(&mut self, epoch: u64, amounts: &Amounts) {
-        let limits = self.limits;
         let mut rest = *amounts;
-        if epoch < self.current.epoch {
-            self.current.each(&limits, |dimension, counter, limit| {
-                let amount = amounts.units(dimension).unwrap_or(0);
-                rest = dimension.amount(counter.pay_off(amount, limit)).or(&rest);
+        if epoch < self.epoch() {
+            rest = self.change_current(|cell, limits| {
+                Amounts::from_units(|dimension| {
+                    let counter = cell.counters.get_mut(dimension);
+                    let amount = amounts.units(dimension).unwrap_or(0);
+                    Some(counter.pay_off(amount, limits.units(dimension)))
+                })
             });
         }
-        if let Some(cell) = self.cell_mut(epoch).filter(|cell| cell.epoch == epoch) {
-            cell.each(&limits, |dimension, counter, limit| {
-                counter.take_back(rest.units(dimension).unwrap_or(0), limit);
-            });
-        }
-    }
-
-    /// Drops a hold's entry.
-    pub(crate) fn forget_hold(&mut self, epoch: u64) {
-        if let Some(cell) = self.cell_mut(epoch) {
-            cell.holds = cell.holds.saturating_sub(1);
-        }
-        self.earlier.retain(|cell| cell.holds > 0);
+        self.change(epoch, |cell, limits| {
+            if cell.epoch == epoch {
+                cell.each(limits, |dimension, counter, limit| {
+                    counter.take_back(rest.units(dimension).unwrap_or(0), limit);
+                });
+            }
+        });
     }
 
     /// Sets limits. What was spent stays spent; overspending that has room now is covered.
     pub(crate) fn set_limits(&mut self, limits: Limits) {
-        self.limits = limits;
-        self.current
-            .each(&limits, |_, counter, limit| counter.cover(limit));
+        self.caps = Arc::new(self.caps.with(limits));
+        self.change_current(|cell, limits| {
+            cell.each(limits, |_, counter, limit| counter.cover(limit));
+        });
+    }
+
+    /// What lanes may take slices of, in one dimension.
+    pub(crate) fn grantable(&self, dimension: Dimension) -> u64 {
+        self.plain.room(dimension, &self.caps.units)
     }
 }

@@ -150,7 +150,8 @@ const UNITS: [(char, u64); 5] = [
 fn seconds(text: &str) -> Option<u64> {
     let (_, seconds) = UNITS.iter().find(|(unit, _)| text.ends_with(*unit))?;
     let number = text.get(..text.len().checked_sub(1)?)?;
-    if number.is_empty() || !number.bytes().all(|b| b.is_ascii_digit()) {
+    // A sign would be read too.
+    if !number.bytes().all(|b| b.is_ascii_digit()) {
         return None;
     }
     number.parse::<u64>().ok()?.checked_mul(*seconds)
@@ -200,6 +201,11 @@ mod tests {
     }
 
     #[test]
+    fn a_length_of_nothing_is_shown_in_seconds() {
+        assert_eq!(Text(0).to_string(), "0s");
+    }
+
+    #[test]
     fn refuses_unknown_periods_by_name() {
         for text in [
             "",
@@ -210,6 +216,10 @@ mod tests {
             "every 0h",
             "every 59s",
             "every -1h",
+            "every +36h",
+            "every １h",
+            "every 1e3h",
+            "every  36h",
             "every 1.5h",
             "every 36 h",
             "every 36",

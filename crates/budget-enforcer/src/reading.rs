@@ -43,6 +43,11 @@ impl Timekeeper {
         self.safe(self.wall())
     }
 
+    /// What the clock shows coarsely, made safe: [`now`](Self::now) or some milliseconds before it, for a fraction of the price.
+    pub(crate) fn coarse(&self) -> Moment {
+        self.safe(Moment::from_micros(self.clock.coarse_micros()))
+    }
+
     /// `wall` where it can be believed, else where elapsed time says that we are.
     pub(crate) fn safe(&self, wall: Moment) -> Moment {
         if wall.micros() <= self.believed_until.load(Ordering::Relaxed) {
@@ -153,5 +158,47 @@ mod tests {
         let (clock, keeper) = keeper(None);
         clock.set(START + 500 * HOUR);
         assert_eq!(keeper.now(), Moment::from(START + 500 * HOUR));
+    }
+
+    /// A clock whose cheap reading lags, as the kernel's does.
+    struct Lagging(ManualClock);
+
+    impl Clock for Lagging {
+        fn now(&self) -> time::OffsetDateTime {
+            self.0.now()
+        }
+
+        fn coarse(&self) -> time::OffsetDateTime {
+            self.0.now() - Duration::from_millis(10)
+        }
+
+        fn elapsed(&self) -> Option<Duration> {
+            self.0.elapsed()
+        }
+    }
+
+    #[test]
+    fn a_coarse_reading_lags_and_is_made_safe_like_a_precise_one() {
+        let clock = ManualClock::new(START);
+        clock.set_elapsed(Some(Duration::ZERO));
+        let keeper = Timekeeper::new(Box::new(Lagging(clock.clone())));
+        let lag = Duration::from_millis(10);
+        assert_eq!(keeper.coarse(), Moment::from(START - lag));
+        clock.set(START + HOUR + lag);
+        assert_eq!(keeper.coarse(), Moment::from(START + HOUR), "believed");
+        clock.set(START + HOUR + lag + Duration::from_micros(1));
+        assert_eq!(keeper.coarse(), Moment::from(START), "not believed");
+        clock.set_elapsed(Some(HOUR));
+        assert_eq!(
+            keeper.coarse(),
+            Moment::from(START + HOUR + Duration::from_micros(1)),
+            "confirmed by elapsed time"
+        );
+        clock.set(START - HOUR);
+        assert_eq!(
+            keeper.coarse(),
+            Moment::from(START - HOUR - lag),
+            "set back: as it is"
+        );
     }
 }

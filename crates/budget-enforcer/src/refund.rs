@@ -7,8 +7,8 @@ use crate::engine::Engine;
 use crate::error::BudgetError;
 use crate::hold::TransactionId;
 use crate::journal::{Revision, StoreError};
+use crate::lines::Lines;
 use crate::moment::Moment;
-use crate::path::Lines;
 use crate::row::Row;
 use crate::transaction::{Transaction, TransactionKind};
 

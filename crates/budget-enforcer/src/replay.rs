@@ -11,9 +11,10 @@ use crate::error::{BudgetError, Poisoned};
 use crate::event::{Act, Event, Request};
 use crate::hold::ReservationId;
 use crate::journal::{Revision, StoreError};
+use crate::lines::Lines;
 use crate::moment::Moment;
 use crate::node::State;
-use crate::path::{Lines, Path};
+use crate::path::Path;
 use crate::refund;
 use crate::tree::TreeState;
 
@@ -74,11 +75,13 @@ fn apply(engine: &Engine, event: Event) -> Result<(), BudgetError> {
                 Err(BudgetError::Unknown((&spec.id).into()))
             }
         }),
-        Act::LimitsUpdated { budget, limits } => {
-            on_envelope(engine, &(&budget).into(), at, |locked| {
-                locked.set_limits(limits);
-            })
-        }
+        Act::LimitsUpdated {
+            budget,
+            period,
+            limits,
+        } => on_envelope(engine, &(&budget).into(), at, |locked| {
+            locked.set_limits(period, limits);
+        }),
         Act::Suspended { envelope } => set_state(engine, &envelope, at, State::Suspended),
         Act::Resumed { envelope } => set_state(engine, &envelope, at, State::Active),
         Act::Closed { envelope } => set_state(engine, &envelope, at, State::Closed),
@@ -200,7 +203,7 @@ fn each_tree(engine: &Engine, f: impl Fn(&mut TreeState)) -> Result<(), BudgetEr
     })?
 }
 
-fn find(engine: &Engine, charge: &Charge, at: Moment) -> Result<Arc<Path>, BudgetError> {
+fn find(engine: &Engine, charge: &Charge, at: Moment) -> Result<Path, BudgetError> {
     match engine.find(charge, at) {
         Ok(found) if !found.is_fresh => Ok(found.path),
         Ok(_) | Err(_) => Err(BudgetError::Unknown(charge.first_envelope().clone())),

@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use crate::amounts::{Amounts, Dimension, PerDimension};
+use crate::cell::Cell;
 use crate::charge::Envelope;
 use crate::hold::{ReservationId, TransactionId};
+use crate::lines::Lines;
 use crate::moment::Moment;
-use crate::node::Cell;
-use crate::path::{Lines, Path};
+use crate::path::Path;
 use crate::transaction::{
     Balance, BalanceFigure, BalanceFigures, Transaction, TransactionFilter, TransactionKind,
 };
@@ -17,7 +18,7 @@ pub(crate) struct Row {
     pub(crate) id: TransactionId,
     pub(crate) at: Moment,
     pub(crate) kind: TransactionKind,
-    pub(crate) path: Arc<Path>,
+    pub(crate) path: Path,
     pub(crate) lines: Lines,
     pub(crate) reservation: Option<ReservationId>,
     pub(crate) after: After,
@@ -48,7 +49,8 @@ pub(crate) enum After {
 pub(crate) struct StepAfter {
     /// The epoch of the cell that was booked in.
     pub(crate) epoch: u64,
-    figures: BalanceFigures,
+    /// `None`: not known, for a lane had only a slice.
+    figures: Option<BalanceFigures>,
 }
 
 impl After {
@@ -61,10 +63,21 @@ impl After {
                 reserved: counter.reserved,
             }
         };
-        let step = StepAfter {
+        self.push_step(StepAfter {
             epoch: cell.epoch,
-            figures: PerDimension::from_fn(figure),
-        };
+            figures: Some(PerDimension::from_fn(figure)),
+        });
+    }
+
+    /// A step of which only a slice was seen, of the cell of that epoch.
+    pub(crate) fn push_unseen(&mut self, epoch: u64) {
+        self.push_step(StepAfter {
+            epoch,
+            figures: None,
+        });
+    }
+
+    fn push_step(&mut self, step: StepAfter) {
         match self {
             Self::None => *self = Self::One(step),
             Self::One(first) => *self = Self::Many(vec![*first, step]),
@@ -93,7 +106,6 @@ impl Row {
     }
 
     pub(crate) fn transaction(&self) -> Transaction {
-        let steps = self.path.groups.iter().flat_map(|group| &group.steps);
         let extra = self.extra.as_deref();
         Transaction {
             id: self.id,
@@ -106,11 +118,16 @@ impl Row {
             late: extra.is_some_and(|extra| extra.late),
             hold_spent: extra.is_some_and(|extra| extra.hold_spent),
             note: extra.and_then(|extra| extra.note.clone()),
-            balances: steps
+            balances: self
+                .path
+                .envelopes()
                 .zip(self.after.as_slice())
-                .map(|(step, after)| Balance {
-                    envelope: step.envelope.clone(),
-                    figures: after.figures,
+                .filter_map(|((envelope, step), after)| {
+                    Some(Balance {
+                        envelope: envelope.clone(),
+                        period: step.period,
+                        figures: after.figures?,
+                    })
                 })
                 .collect(),
         }
@@ -118,8 +135,8 @@ impl Row {
 
     pub(crate) fn matches(&self, filter: &TransactionFilter) -> bool {
         let touches = |envelope: &Envelope| {
-            let mut steps = self.path.groups.iter().flat_map(|group| &group.steps);
-            steps.any(|step| step.envelope == *envelope)
+            let mut envelopes = self.path.envelopes();
+            envelopes.any(|(touched, _)| touched == envelope)
         };
         filter.kind.is_none_or(|kind| kind == self.kind)
             && filter

@@ -5,9 +5,11 @@ use std::time::Duration;
 use crate::amounts::Amounts;
 use crate::error::BudgetError;
 use crate::hold::ReservationId;
+use crate::price::ModelPrice;
 use crate::reservation::Floor;
 use crate::ticket::{Acknowledged, Ticket};
 use crate::transaction::Settlement;
+use crate::usage::TokenUsage;
 
 /// A call on its way, and the hold that pays for it. [`settle`](Self::settle) it with what it really used.
 ///
@@ -91,10 +93,15 @@ impl Running {
     /// envelopes, the least). Where nothing is left, [`draw`](Self::draw) before going on.
     pub fn consume(&mut self, delta: Amounts) -> Amounts {
         self.consumed = self.consumed.saturating_add(&delta);
-        Amounts::from_units(|dimension| {
-            let used = self.consumed.units(dimension).unwrap_or(0);
-            Some(self.held.units(dimension)?.saturating_sub(used))
-        })
+        self.left()
+    }
+
+    /// The provider's own `max_tokens` for a request with this input, so that the request cannot cost more than what is left of the hold: without
+    /// that bound a hold in money or tokens is a guess. One output token more would exceed the hold (of several envelopes, the
+    /// least), or what the model can give; zero where nothing fits. `input` is of the request about to be sent; what was consumed before is off.
+    #[must_use]
+    pub fn max_output_tokens(&self, price: &ModelPrice, input: &TokenUsage) -> u64 {
+        price.max_output_tokens(input, &self.left())
     }
 
     /// Makes the hold last for `ttl` from now.
@@ -129,6 +136,14 @@ impl Running {
             ticket.abandon(true);
         }
         released
+    }
+
+    /// What was held less what was consumed, in the dimensions that are held.
+    fn left(&self) -> Amounts {
+        Amounts::from_units(|dimension| {
+            let used = self.consumed.units(dimension).unwrap_or(0);
+            Some(self.held.units(dimension)?.saturating_sub(used))
+        })
     }
 
     fn take(&mut self) -> Result<Ticket, BudgetError> {

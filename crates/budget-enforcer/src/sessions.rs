@@ -6,22 +6,22 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use dashmap::DashMap;
 
 use crate::id::SessionId;
-use crate::path::Path;
+use crate::tree::Tree;
 
 #[derive(Debug, Default)]
 pub(crate) struct Sessions {
-    by_id: DashMap<SessionId, Arc<Path>>,
+    by_id: DashMap<SessionId, Arc<Tree>>,
     count: AtomicUsize,
 }
 
 impl Sessions {
-    pub(crate) fn find(&self, id: &SessionId) -> Option<Arc<Path>> {
-        self.by_id.get(id).map(|path| Arc::clone(path.value()))
+    pub(crate) fn find(&self, id: &SessionId) -> Option<Arc<Tree>> {
+        self.by_id.get(id).map(|tree| Arc::clone(tree.value()))
     }
 
     /// Adds a session. Callers add one at a time, each under the registry's lock.
-    pub(crate) fn insert(&self, id: SessionId, path: Arc<Path>) {
-        if self.by_id.insert(id, path).is_none() {
+    pub(crate) fn insert(&self, id: SessionId, tree: Arc<Tree>) {
+        if self.by_id.insert(id, tree).is_none() {
             self.count.fetch_add(1, Ordering::Relaxed);
         }
     }

@@ -43,6 +43,20 @@ pub struct BudgetSpec {
     /// Whether `record` may go beyond the limit, as debt. `None`: as configured.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub overdraft: Option<bool>,
+    /// Further limits on the same spending: 50 USD a day, *and* 1000 a month.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub also: Vec<WindowSpec>,
+}
+
+/// A further window of a budget, with limits of its own, in the budget's zone and with its rollover.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct WindowSpec {
+    /// How often it starts again; no two windows of a budget may have the same period.
+    pub period: Period,
+    /// What one window allows; at least one dimension.
+    pub limits: Limits,
 }
 
 impl BudgetSpec {
@@ -57,7 +71,15 @@ impl BudgetSpec {
             parent: None,
             rollover: None,
             overdraft: None,
+            also: Vec::new(),
         }
+    }
+
+    /// Limits the same spending in windows of another period, too.
+    #[must_use]
+    pub fn also(mut self, period: Period, limits: Limits) -> Self {
+        self.also.push(WindowSpec { period, limits });
+        self
     }
 
     /// Limits tokens.

@@ -11,9 +11,9 @@ use crate::event::{Act, Request};
 use crate::hold::TransactionId;
 use crate::id::SessionId;
 use crate::judge::Question;
+use crate::lines::Lines;
 use crate::moment::Moment;
 use crate::options::CallOptions;
-use crate::path::Lines;
 use crate::refund;
 use crate::transaction::Transaction;
 

@@ -9,6 +9,7 @@ use crate::amounts::{Amounts, Dimension, Quantity};
 use crate::charge::{Charge, Envelope};
 use crate::hold::{ReservationId, TransactionId};
 use crate::moment::Moment;
+use crate::period::Period;
 
 /// What a ledger row tells of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -76,7 +77,8 @@ pub struct Transaction {
     pub hold_spent: bool,
     /// What the caller noted.
     pub note: Option<Arc<str>>,
-    /// The envelopes afterwards, ancestors included. An expiry shows those of one tree of budgets.
+    /// The envelopes afterwards, ancestors included, window by window. An expiry shows those of one tree of budgets; what a lane
+    /// ([`Lanes`](crate::Lanes)) did shows none of the trees that have lanes.
     pub balances: Vec<Balance>,
 }
 
@@ -86,6 +88,8 @@ pub struct Transaction {
 pub struct Balance {
     /// Which.
     pub envelope: Envelope,
+    /// Which of its windows.
+    pub period: Period,
     pub(crate) figures: BalanceFigures,
 }
 

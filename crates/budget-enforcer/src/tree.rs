@@ -3,47 +3,66 @@
 //! Expiry and new windows need no timer: whoever changes something first brings the tree up to the time, and whoever only
 //! looks sees the tree as it would be then ([`TreeState::view`]) and leaves it as it is.
 
-use std::borrow::Cow;
-use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::iter;
+use std::sync::{Arc, Mutex, MutexGuard, TryLockError};
 use std::time::Duration;
 
 use crate::amounts::Dimension;
+use crate::cell::Cell;
+use crate::charge::Envelope;
 use crate::core::Core;
 use crate::error::Poisoned;
-use crate::hold::{Hold, IdHash, ReservationId, Stage, TransactionId};
+use crate::hold::{Hold, ReservationId, Stage, TransactionId};
+use crate::holds::Holds;
+use crate::lane::LaneSet;
+use crate::lines::Lines;
 use crate::moment::Moment;
-use crate::node::{Cell, Node};
-use crate::path::{Group, Lines, Path};
+use crate::node::Node;
+use crate::path::{GroupRef, Path};
 use crate::row::After;
 
 #[derive(Debug)]
 pub(crate) struct Tree {
     /// Unique, and the order of locking.
     pub(crate) number: u64,
-    pub(crate) core: Arc<Core>,
+    pub(crate) root: Envelope,
+    pub(crate) home: Arc<Home>,
     state: Mutex<TreeState>,
+}
+
+/// What a tree stands on. All sessions share one.
+#[derive(Debug)]
+pub(crate) struct Home {
+    pub(crate) core: Arc<Core>,
+    /// Slices of the tree for threads that would otherwise wait for each other.
+    pub(crate) lanes: Option<LaneSet>,
 }
 
 #[derive(Debug)]
 pub(crate) struct TreeState {
     number: u64,
     /// The latest time at which anything changed here: a clock set back does not bring an earlier one.
-    mark: Moment,
+    pub(crate) mark: Moment,
+    pub(crate) root: Node,
+    /// Of trees that have more than a root that never starts again.
+    grown: Option<Box<Grown>>,
+    holds: Option<Box<Holds>>,
+    pub(crate) next_hold: u64,
+    pub(crate) next_row: u64,
+}
+
+#[derive(Debug, Default)]
+struct Grown {
+    /// How often any node has entered a new window.
     epoch: u64,
+    /// All nodes but the root.
     nodes: Vec<Node>,
-    holds: HashMap<ReservationId, Hold, IdHash>,
-    /// When holds are due, earliest first. Entries outlive their holds; [`TreeState::due_again`] keeps them few.
-    dues: BinaryHeap<Reverse<(Moment, ReservationId)>>,
-    next_hold: u64,
-    next_row: u64,
 }
 
 /// A hold that expired, for the ledger.
 pub(crate) struct Lapse {
     pub(crate) id: ReservationId,
-    pub(crate) path: Arc<Path>,
+    pub(crate) path: Path,
     pub(crate) held: Lines,
     pub(crate) at: Moment,
     pub(crate) after: After,
@@ -52,26 +71,57 @@ pub(crate) struct Lapse {
 }
 
 impl Tree {
-    pub(crate) fn new(number: u64, core: Arc<Core>, root: Node, at: Moment) -> Self {
+    pub(crate) fn new(
+        number: u64,
+        root: Envelope,
+        home: Arc<Home>,
+        node: Node,
+        at: Moment,
+    ) -> Self {
         let state = TreeState {
             number,
             mark: at,
-            epoch: 0,
-            nodes: vec![root],
-            holds: HashMap::default(),
-            dues: BinaryHeap::new(),
+            root: node,
+            grown: None,
+            holds: None,
             next_hold: 0,
             next_row: 0,
         };
         Self {
             number,
-            core,
+            root,
+            home,
             state: Mutex::new(state),
         }
     }
 
+    /// The whole tree. Slices that lanes have are taken back first, so that it is all there.
     pub(crate) fn lock(&self) -> Result<MutexGuard<'_, TreeState>, Poisoned> {
-        self.state.lock().map_err(|_| Poisoned)
+        let mut state = self.lock_rest()?;
+        if let Some(lanes) = &self.home.lanes {
+            lanes.recall(&mut state)?;
+        }
+        Ok(state)
+    }
+
+    /// The tree without what its lanes have: to them that is held. Enough for whoever needs no more than what is in here.
+    pub(crate) fn lock_rest(&self) -> Result<MutexGuard<'_, TreeState>, Poisoned> {
+        let Some(lanes) = &self.home.lanes else {
+            return self.state.lock().map_err(|_| Poisoned);
+        };
+        match self.state.try_lock() {
+            Ok(state) => Ok(state),
+            Err(TryLockError::Poisoned(_)) => Err(Poisoned),
+            Err(TryLockError::WouldBlock) => {
+                lanes.note_waiting();
+                self.state.lock().map_err(|_| Poisoned)
+            }
+        }
+    }
+
+    /// How many lanes it has.
+    pub(crate) fn lane_count(&self) -> usize {
+        self.home.lanes.as_ref().map_or(0, LaneSet::count)
     }
 }
 
@@ -85,46 +135,67 @@ impl TreeState {
         self.mark
     }
 
-    pub(crate) const fn epoch(&self) -> u64 {
-        self.epoch
+    pub(crate) fn epoch(&self) -> u64 {
+        self.grown.as_ref().map_or(0, |grown| grown.epoch)
     }
 
     pub(crate) fn node(&self, index: usize) -> Option<&Node> {
-        self.nodes.get(index)
+        match index.checked_sub(1) {
+            None => Some(&self.root),
+            Some(index) => self.grown.as_ref()?.nodes.get(index),
+        }
     }
 
     pub(crate) fn node_mut(&mut self, index: usize) -> Option<&mut Node> {
-        self.nodes.get_mut(index)
+        match index.checked_sub(1) {
+            None => Some(&mut self.root),
+            Some(index) => self.grown.as_mut()?.nodes.get_mut(index),
+        }
     }
 
-    pub(crate) fn nodes(&self) -> &[Node] {
-        &self.nodes
+    pub(crate) fn nodes(&self) -> impl Iterator<Item = &Node> {
+        let others = self.grown.as_ref().map(|grown| &*grown.nodes);
+        iter::once(&self.root).chain(others.unwrap_or_default())
     }
 
-    /// Adds an envelope and returns its index.
-    pub(crate) fn grow(&mut self, node: Node) -> usize {
-        self.nodes.push(node);
-        self.nodes.len().saturating_sub(1)
+    /// The index that the next node gets.
+    pub(crate) fn next_index(&self) -> usize {
+        let others = self.grown.as_ref().map_or(0, |grown| grown.nodes.len());
+        others.saturating_add(1)
+    }
+
+    /// Adds a node.
+    pub(crate) fn grow(&mut self, node: Node) {
+        self.grown.get_or_insert_default().nodes.push(node);
+    }
+
+    pub(crate) fn holds(&self) -> Option<&Holds> {
+        self.holds.as_deref()
+    }
+
+    pub(crate) fn holds_mut(&mut self) -> &mut Holds {
+        self.holds.get_or_insert_default()
     }
 
     pub(crate) fn hold(&self, id: ReservationId) -> Option<&Hold> {
-        self.holds.get(&id)
+        self.holds()?.get(id)
     }
 
     pub(crate) fn hold_mut(&mut self, id: ReservationId) -> Option<&mut Hold> {
-        self.holds.get_mut(&id)
+        self.holds.as_mut()?.get_mut(id)
     }
 
     /// Reservations that still hold something at `at`.
     fn open_holds(&self, at: Moment) -> impl Iterator<Item = &Hold> {
-        self.holds.values().filter(move |hold| {
+        let holds = self.holds().into_iter().flat_map(Holds::iter);
+        holds.map(|(_, hold)| hold).filter(move |hold| {
             !matches!(hold.stage, Stage::Lapsed { .. }) && hold.lapses_by(at).is_none()
         })
     }
 
     /// Whether the time plays no part in what this tree has to say.
     pub(crate) fn is_timeless(&self) -> bool {
-        self.holds.is_empty() && self.nodes.iter().all(|node| node.schedule.is_lifetime())
+        self.holds().is_none_or(Holds::is_empty) && self.nodes().all(Node::is_lifetime)
     }
 
     /// The id that the next reservation gets.
@@ -143,80 +214,63 @@ impl TreeState {
         if id.tree() == self.number {
             self.next_hold = self.next_hold.max(id.serial().saturating_add(1));
         }
-        let due = hold.due;
-        self.holds.insert(id, hold);
-        self.due_again(id, due);
+        self.holds_mut().insert(id, hold);
     }
 
-    /// Takes a hold's entry out of the table. Whoever does tells the nodes to forget it.
+    /// Takes a hold out of the table. Its nodes keep the windows of its epoch until [`tidy`](Self::tidy).
     pub(crate) fn take_hold(&mut self, id: ReservationId) -> Option<Hold> {
-        self.holds.remove(&id)
+        self.holds.as_mut()?.remove(id)
     }
 
-    fn remove_hold(&mut self, id: ReservationId) {
-        let Some(hold) = self.holds.remove(&id) else {
+    /// Drops windows that are over and in which no hold is open any more, once what was taken out of them is booked.
+    pub(crate) fn tidy(&mut self) {
+        let Some(holds) = &mut self.holds else {
             return;
         };
-        if let Some(group) = hold.path.group(self.number) {
-            for step in &group.steps {
-                if let Some(node) = self.nodes.get_mut(step.node) {
-                    node.forget_hold(hold.epoch);
-                }
-            }
+        if !holds.has_left() {
+            return;
+        }
+        let past = holds.past();
+        self.root.prune(past);
+        for node in self.grown.iter_mut().flat_map(|grown| &mut grown.nodes) {
+            node.prune(past);
         }
     }
 
-    /// Notes when a hold is due, and drops the notes of holds that are gone where they have become the larger part.
+    /// Notes when a hold is due.
     pub(crate) fn due_again(&mut self, id: ReservationId, due: Moment) {
-        let many = self.holds.len().saturating_mul(2).saturating_add(64);
-        if self.dues.len() >= many {
-            self.note_dues();
-        } else {
-            self.dues.push(Reverse((due, id)));
-        }
-    }
-
-    fn note_dues(&mut self) {
-        self.dues = self
-            .holds
-            .iter()
-            .map(|(id, hold)| Reverse((hold.due, *id)))
-            .collect();
+        self.holds_mut().due_again(id, due);
     }
 
     pub(crate) fn is_due(&self, at: Moment) -> bool {
-        self.dues.peek().is_some_and(|Reverse((due, _))| *due <= at)
+        self.holds().is_some_and(|holds| holds.is_due(at))
     }
 
     /// The cell of node `index` as it is at `at`: expired holds ended, the current window entered. With `epoch`, the cell
     /// that a hold of that epoch was taken in.
-    pub(crate) fn view(
-        &self,
-        index: usize,
-        epoch: Option<u64>,
-        at: Moment,
-    ) -> Option<Cow<'_, Cell>> {
-        let node = self.nodes.get(index)?;
-        let stored = epoch.map_or(Some(&node.current), |epoch| node.cell(epoch))?;
-        let is_over = stored.epoch == node.current.epoch && stored.span.end <= at;
+    pub(crate) fn view(&self, index: usize, epoch: Option<u64>, at: Moment) -> Option<Cell> {
+        let node = self.node(index)?;
+        let current = node.current();
+        let stored = epoch.map_or(Some(current), |epoch| node.cell(epoch))?;
+        let is_over = stored.epoch == current.epoch && stored.span.end <= at;
         if !self.is_due(at) && !is_over {
-            return Some(Cow::Borrowed(stored));
+            return Some(stored);
         }
-        let mut cell = *stored;
-        for hold in self.holds.values() {
+        let mut cell = stored;
+        for (_, hold) in self.holds().into_iter().flat_map(Holds::iter) {
             if let Some(started) = hold.lapses_by(at)
                 && let Some(amounts) = self.held_at(hold, index)
                 && node
                     .cell(hold.epoch)
                     .is_some_and(|taken_in| taken_in.epoch == stored.epoch)
             {
-                cell.lapse(&amounts, started, &node.limits);
+                cell.lapse(&amounts, started, node.limits());
             }
         }
         Some(match epoch {
-            None => node.follow(Cow::Owned(cell), at),
-            Some(_) if is_over => Cow::Owned(node.closed(cell)),
-            Some(_) => Cow::Owned(cell),
+            None => node.follow(cell, at),
+            Some(_) if is_over => node.closed(cell),
+            Some(_) => cell,
         })
     }
 
@@ -227,9 +281,9 @@ impl TreeState {
         dimension: Dimension,
         at: Moment,
     ) -> Option<Moment> {
-        let node = self.nodes.get(index)?;
+        let epoch = self.node(index)?.current().epoch;
         self.open_holds(at)
-            .filter(|hold| hold.epoch >= node.current.epoch)
+            .filter(|hold| hold.epoch >= epoch)
             .filter(|hold| {
                 self.held_at(hold, index)
                     .and_then(|held| held.units(dimension))
@@ -240,22 +294,29 @@ impl TreeState {
     }
 
     fn held_at(&self, hold: &Hold, index: usize) -> Option<crate::Amounts> {
-        let step = hold
-            .path
-            .group(self.number)?
-            .steps
-            .iter()
-            .find(|step| step.node == index)?;
+        let group = hold.path.group(self.number)?;
+        let step = group.steps.iter().find(|step| step.node == index)?;
         Some(hold.held.at(step.lines))
     }
 
     /// Enters the current window of the nodes of `group`, once the holds that are due at `at` have lapsed.
-    pub(crate) fn advance(&mut self, group: &Group, at: Moment) {
+    pub(crate) fn advance(&mut self, group: GroupRef<'_>, at: Moment) {
         self.mark = self.mark.max(at);
-        for step in &group.steps {
-            if let Some(node) = self.nodes.get_mut(step.node) {
-                self.epoch = node.advance(at, self.epoch);
+        for step in group.steps {
+            if !self.node(step.node).is_some_and(|node| node.is_over(at)) {
+                continue;
             }
+            let epoch = self.epoch();
+            if let Some(holds) = &mut self.holds {
+                holds.leave(epoch);
+            }
+            let mut holds = self.holds.take();
+            let past = holds.as_mut().map(|holds| holds.past());
+            if let Some(node) = self.node_mut(step.node) {
+                node.advance(at, epoch.saturating_add(1), past);
+                self.grown.get_or_insert_default().epoch = epoch.saturating_add(1);
+            }
+            self.holds = holds;
         }
     }
 
@@ -264,11 +325,8 @@ impl TreeState {
     #[must_use]
     pub(crate) fn lapse_due(&mut self, at: Moment, late: Duration) -> Vec<Lapse> {
         let mut lapses = Vec::new();
-        while let Some(Reverse((due, id))) = self.dues.peek().copied()
-            && due <= at
-        {
-            self.dues.pop();
-            let Some(entry) = self.holds.get_mut(&id).filter(|hold| hold.due == due) else {
+        while let Some((due, id)) = self.holds.as_mut().and_then(|holds| holds.next_due(at)) {
+            let Some(entry) = self.hold_mut(id).filter(|hold| hold.due == due) else {
                 continue;
             };
             let started = match entry.stage {
@@ -276,21 +334,23 @@ impl TreeState {
                 Stage::Started => true,
                 Stage::Lapsed { .. } => {
                     if !entry.is_attached {
-                        self.remove_hold(id);
+                        self.take_hold(id);
+                        self.tidy();
                     }
                     continue;
                 }
             };
             entry.stage = Stage::Lapsed { started };
-            entry.due = due.plus(late);
-            self.dues.push(Reverse((entry.due, id)));
-            let (path, held, epoch) = (Arc::clone(&entry.path), entry.held.clone(), entry.epoch);
+            let forgotten = due.plus(late);
+            entry.due = forgotten;
+            let (path, held, epoch) = (entry.path.clone(), entry.held.clone(), entry.epoch);
+            self.due_again(id, forgotten);
             let mut after = After::None;
-            let steps = path.group(self.number).map(|group| &*group.steps);
-            for step in steps.unwrap_or_default() {
-                if let Some(node) = self.nodes.get_mut(step.node) {
+            let group = path.group(self.number);
+            for step in group.iter().flat_map(|group| group.steps) {
+                if let Some(node) = self.node_mut(step.node) {
                     node.lapse(epoch, &held.at(step.lines), started);
-                    after.push(node.cell(epoch).unwrap_or(&node.current));
+                    after.push(&node.cell(epoch).unwrap_or_else(|| node.current()));
                 }
             }
             if id.tree() == self.number {
@@ -309,7 +369,7 @@ impl TreeState {
 
     /// No guard holds on to a hold any more, which has started or has not: it is forgotten once it has lapsed for long enough.
     pub(crate) fn detach(&mut self, id: ReservationId, started: bool) {
-        if let Some(hold) = self.holds.get_mut(&id)
+        if let Some(hold) = self.hold_mut(id)
             && started == matches!(hold.stage, Stage::Started | Stage::Lapsed { started: true })
         {
             hold.is_attached = false;
@@ -320,65 +380,59 @@ impl TreeState {
 
     /// After a replay: no guard survived it.
     pub(crate) fn detach_all(&mut self) {
-        for hold in self.holds.values_mut() {
-            hold.is_attached = false;
+        if let Some(holds) = &mut self.holds {
+            holds.detach_all();
         }
-        self.note_dues();
     }
 
     /// An operator accepted a clock that shows `now`: the mark goes back to it, and holds keep the time that they had left.
     pub(crate) fn accept_clock(&mut self, now: Moment) {
         let back = self.mark.since(now);
         self.mark = now;
-        for hold in self.holds.values_mut() {
-            hold.due = hold.due.minus(back);
+        if let Some(holds) = &mut self.holds {
+            holds.bring_forward(back);
         }
-        self.note_dues();
     }
 
     /// Forgets the holds that no guard holds on to.
     pub(crate) fn clear_detached(&mut self) {
-        self.holds.retain(|_, hold| hold.is_attached);
+        if let Some(holds) = &mut self.holds {
+            holds.clear_detached();
+        }
     }
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
-    use crate::amounts::{Amounts, Limits};
-    use crate::charge::Envelope;
+    use crate::amounts::Limits;
     use crate::clock::SystemClock;
-    use crate::id::BudgetId;
+    use crate::id::SessionId;
+    use crate::plain::Caps;
     use crate::window::Schedule;
 
-    #[test]
-    fn notes_of_holds_that_are_gone_stay_few() {
+    /// A session of ten calls.
+    pub(crate) fn lone() -> Path {
         let at = Moment::from_micros(0);
-        let core = Arc::new(Core::new(Box::new(SystemClock), None, 0, Duration::ZERO));
-        let envelope = Envelope::from(&"a".parse::<BudgetId>().unwrap());
-        let node = Node::new(
-            envelope.clone(),
-            Limits::NONE.calls(10),
-            Schedule::lifetime(),
-            at,
+        let core = Core::new(Box::new(SystemClock), None, 0, Duration::ZERO);
+        let home = Home {
+            core: Arc::new(core),
+            lanes: None,
+        };
+        let caps = Arc::new(Caps::of_session(Limits::NONE.calls(10)));
+        let node = Node::new(caps, Schedule::lifetime(), false, false, at, 0);
+        let id: SessionId = "a".parse().unwrap();
+        Path::Lone(Arc::new(Tree::new(
             0,
-        );
-        let tree = Arc::new(Tree::new(0, core, node, at));
-        let path = Arc::new(Path::single(Arc::clone(&tree), 0, envelope, &[]));
-        let mut state = tree.lock().unwrap();
-        for _ in 0..10_000 {
-            let id = state.next_hold();
-            let hold = Hold {
-                path: Arc::clone(&path),
-                held: Lines::One(Amounts::NONE.calls(1)),
-                due: Moment::NEVER,
-                epoch: 0,
-                stage: Stage::Held,
-                is_attached: true,
-            };
-            state.add_hold(id, hold);
-            assert!(state.take_hold(id).is_some());
-        }
-        assert!(state.dues.len() <= 66, "{}", state.dues.len());
+            (&id).into(),
+            Arc::new(home),
+            node,
+            at,
+        )))
+    }
+
+    #[test]
+    fn a_session_is_small() {
+        assert!(size_of::<Tree>() <= 176, "{}", size_of::<Tree>());
     }
 }

@@ -42,40 +42,25 @@ impl Usd {
         self.0
     }
 
-    /// From a float, rounded to the nearest nano-dollar, so that 0.1 + 0.2 fits 0.3. For callers that have nothing better.
+    /// From a float, rounded to the nearest nano-dollar (half of one up), so that 0.1 + 0.2 fits 0.3. For callers that have
+    /// nothing better.
     ///
     /// # Errors
     /// [`BudgetError::InvalidUsd`] for NaN, infinite, negative and too large values.
-    #[expect(
-        clippy::float_arithmetic,
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        clippy::cast_precision_loss,
-        reason = "the one place where a float becomes money: whole and fraction are taken apart, both exactly, before rounding"
-    )]
     pub fn try_from_f64(dollars: f64) -> Result<Self, BudgetError> {
-        let refuse = |why| Err(BudgetError::invalid_usd(dollars, why));
+        let refuse = |why| BudgetError::invalid_usd(dollars, why);
         if dollars.is_nan() {
-            return refuse("it is not a number");
+            return Err(refuse("it is not a number"));
         }
         if dollars.is_infinite() {
-            return refuse("it is infinite");
+            return Err(refuse("it is infinite"));
         }
         if dollars < 0.0 {
-            return refuse("it is negative");
+            return Err(refuse("it is negative"));
         }
-        if dollars >= u64::MAX as f64 {
-            return refuse(TOO_LARGE);
-        }
-        let whole = dollars.trunc();
-        let nanos = ((dollars - whole) * NANOS_PER_USD as f64).round() as u64;
-        match (whole as u64)
-            .checked_mul(NANOS_PER_USD)
-            .and_then(|whole| whole.checked_add(nanos))
-        {
-            Some(nanos) => Ok(Self(nanos)),
-            None => refuse(TOO_LARGE),
-        }
+        nearest_nanos(dollars)
+            .map(Self)
+            .ok_or_else(|| refuse(TOO_LARGE))
     }
 
     /// The sum, or `None` where it is too large.
@@ -99,6 +84,23 @@ impl Usd {
     fn parts(self) -> (u64, u64) {
         (self.0 / NANOS_PER_USD, self.0 % NANOS_PER_USD)
     }
+}
+
+/// A finite float that is not negative in billionths, as an integer from its bits: a multiplication of floats would round once
+/// more, and the wrong way where it comes to rest on a half.
+fn nearest_nanos(dollars: f64) -> Option<u64> {
+    const FRACTION: u64 = (1 << 52) - 1;
+    const EXPONENT: u64 = (1 << 11) - 1;
+    let bits = dollars.to_bits();
+    let exponent = u32::try_from((bits >> 52) & EXPONENT).ok()?;
+    // What is too small to have the leading bit rounds to nothing with it or without.
+    let significand = (bits & FRACTION) | (1 << 52);
+    let nanos = u128::from(significand).checked_mul(u128::from(NANOS_PER_USD))?;
+    // The value is `significand` divided by two to this power; from 2^52 dollars on there is no such power, nor such an amount.
+    let below = 1075_u32.checked_sub(exponent)?;
+    let half = 1_u128.checked_shl(below.checked_sub(1)?);
+    let rounded = half.and_then(|half| nanos.checked_add(half)?.checked_shr(below));
+    u64::try_from(rounded.unwrap_or(0)).ok()
 }
 
 const TOO_LARGE: &str = "it is larger than 18446744073.709551615";
@@ -250,6 +252,12 @@ mod tests {
             usd("18446744073.5")
         );
         assert_eq!(Usd::try_from_f64(-0.0).unwrap(), Usd::ZERO);
+        assert_eq!(Usd::try_from_f64(f64::from_bits(1)).unwrap(), Usd::ZERO);
+        // 2^-10 USD is 976 562.5 nano-dollars.
+        assert_eq!(Usd::try_from_f64(1.0 / 1024.0).unwrap().nanos(), 976_563);
+        // The nearest floats to 4.5 and 6.5 nano-dollars are a trace less, and a trace more; a product of floats is 4.5 exactly.
+        assert_eq!(Usd::try_from_f64(0.000_000_004_5).unwrap().nanos(), 4);
+        assert_eq!(Usd::try_from_f64(0.000_000_006_5).unwrap().nanos(), 7);
     }
 
     #[test]
@@ -260,7 +268,9 @@ mod tests {
             f64::NEG_INFINITY,
             -0.01,
             18_446_744_074.0,
+            9_007_199_254_740_992.0,
             1e300,
+            f64::MAX,
         ] {
             assert!(
                 matches!(
@@ -270,6 +280,17 @@ mod tests {
                 "{float}"
             );
         }
+    }
+
+    #[test]
+    fn sums_and_differences_stop_at_the_ends() {
+        let (least, most) = (Usd::from_nanos(1), Usd::from_nanos(u64::MAX));
+        assert_eq!(usd("0.1").checked_add(usd("0.2")), Some(usd("0.3")));
+        assert_eq!(most.checked_add(Usd::ZERO), Some(most));
+        assert_eq!(most.checked_add(least), None);
+        assert_eq!(usd("0.3").checked_sub(usd("0.1")), Some(usd("0.2")));
+        assert_eq!(most.checked_sub(most), Some(Usd::ZERO));
+        assert_eq!(Usd::ZERO.checked_sub(least), None);
     }
 
     #[test]
@@ -308,6 +329,7 @@ mod tests {
         }
         assert_eq!(usd("5").exact().to_string(), "5.00");
         assert_eq!(usd("0.1230").exact().to_string(), "0.123");
+        assert_eq!(format!("{:?}", usd("0.000000001")), "Usd(0.000000001)");
         assert!(
             serde_json::from_str::<Usd>("0.1").is_err(),
             "a float in a file is not exact"

@@ -1,18 +1,21 @@
 //! How much of an envelope is used: a snapshot, never a promise.
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::iter;
 
 use crate::amounts::{Dimension, PerDimension, Quantity};
+use crate::cell::Cell;
 use crate::charge::Envelope;
 use crate::engine::Engine;
-use crate::error::BudgetError;
+use crate::error::{BudgetError, Poisoned};
 use crate::moment::Moment;
-use crate::node::{Cell, Node, State};
-use crate::path::Path;
+use crate::node::{Node, State};
+use crate::path::{GroupRef, Path};
+use crate::period::Period;
 use crate::tree::TreeState;
-use crate::window::Window;
+use crate::window::{Schedule, Window};
 
-/// The figures of one envelope in its current window.
+/// The figures of one envelope in its current windows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Utilization {
@@ -20,7 +23,19 @@ pub struct Utilization {
     pub envelope: Envelope,
     /// Whether it admits anything.
     pub state: EnvelopeState,
-    /// Its current window.
+    /// Its window, or the first of them.
+    pub main: WindowUsage,
+    /// Its further windows, in the order in which they were given.
+    pub others: Vec<WindowUsage>,
+}
+
+/// The figures of one window of an envelope.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct WindowUsage {
+    /// How often it starts again.
+    pub period: Period,
+    /// The stretch of time that the figures are of.
     pub window: Window,
     usage: PerDimension<Usage>,
 }
@@ -61,6 +76,19 @@ pub struct Usage {
 }
 
 impl Utilization {
+    /// The figures of one dimension in the (first) window.
+    #[must_use]
+    pub fn usage(&self, dimension: Dimension) -> &Usage {
+        self.main.usage(dimension)
+    }
+
+    /// All windows, the first one first.
+    pub fn windows(&self) -> impl Iterator<Item = &WindowUsage> {
+        iter::once(&self.main).chain(&self.others)
+    }
+}
+
+impl WindowUsage {
     /// The figures of one dimension.
     #[must_use]
     pub fn usage(&self, dimension: Dimension) -> &Usage {
@@ -78,29 +106,28 @@ pub struct Summary {
     pub sessions: usize,
 }
 
-pub(crate) fn of(path: &Arc<Path>, wall: Moment) -> Result<Utilization, BudgetError> {
-    let unknown = || BudgetError::Unknown(path.named.first_envelope().clone());
-    let group = path.groups.first().ok_or_else(unknown)?;
-    let index = group.steps.first().ok_or_else(unknown)?.node;
+pub(crate) fn of(path: &Path, wall: Moment) -> Result<Utilization, BudgetError> {
+    let unknown = || BudgetError::Unknown(path.named().first_envelope().clone());
+    let group = path.only_group().ok_or_else(unknown)?;
     let tree = group.tree.lock()?;
-    node_utilization(&tree, index, tree.time(wall)).ok_or_else(unknown)
+    envelope_utilization(&tree, group, wall).ok_or_else(unknown)
 }
 
 pub(crate) fn summary(engine: &Engine, wall: Moment) -> Result<Summary, BudgetError> {
-    let budgets = engine.budgets();
-    let mut trees: Vec<_> = budgets.values().filter_map(|path| path.home()).collect();
+    let paths = engine.budgets();
+    let mut trees: Vec<_> = paths.values().filter_map(|path| path.home()).collect();
     trees.sort_unstable_by_key(|tree| tree.number);
     trees.dedup_by_key(|tree| tree.number);
     // All locked before any is read, in the order that everybody locks in.
     let trees = trees
         .into_iter()
-        .map(|tree| tree.lock())
-        .collect::<Result<Vec<_>, _>>()?;
-    let mut budgets: Vec<Utilization> = trees
-        .iter()
-        .flat_map(|tree| {
-            let at = tree.time(wall);
-            (0..tree.nodes().len()).filter_map(move |index| node_utilization(tree, index, at))
+        .map(|tree| Ok((tree.number, tree.lock()?)))
+        .collect::<Result<BTreeMap<_, _>, Poisoned>>()?;
+    let mut budgets: Vec<Utilization> = paths
+        .values()
+        .filter_map(|path| {
+            let group = path.only_group()?;
+            envelope_utilization(trees.get(&group.tree.number)?, group, wall)
         })
         .collect();
     drop(trees);
@@ -111,27 +138,47 @@ pub(crate) fn summary(engine: &Engine, wall: Moment) -> Result<Summary, BudgetEr
     })
 }
 
-fn node_utilization(tree: &TreeState, index: usize, at: Moment) -> Option<Utilization> {
-    let node = tree.node(index)?;
-    let cell = tree.view(index, None, at)?;
+/// The first step's envelope, with all its windows.
+fn envelope_utilization(
+    tree: &TreeState,
+    group: GroupRef<'_>,
+    wall: Moment,
+) -> Option<Utilization> {
+    let at = tree.time(wall);
+    let envelope = group.envelope(group.steps.first()?);
+    let mut windows = group
+        .own_steps()
+        .filter_map(|step| Some((tree.node(step.node)?, tree.view(step.node, None, at)?)))
+        .map(|(node, cell)| (node.state, WindowUsage::of(node, &cell)));
+    let (state, main) = windows.next()?;
     Some(Utilization {
-        envelope: node.envelope.clone(),
-        state: match node.state {
+        envelope: envelope.clone(),
+        state: match state {
             State::Active => EnvelopeState::Active,
             State::Suspended => EnvelopeState::Suspended,
             State::Closed => EnvelopeState::Closed,
         },
-        window: Window {
-            start_at: cell.span.start.to_time(),
-            end_at: cell.span.end.to_end(),
-        },
-        usage: PerDimension::from_fn(|dimension| usage(node, &cell, dimension)),
+        main,
+        others: windows.map(|(_, usage)| usage).collect(),
     })
+}
+
+impl WindowUsage {
+    fn of(node: &Node, cell: &Cell) -> Self {
+        Self {
+            period: node.schedule().map_or(Period::Lifetime, Schedule::period),
+            window: Window {
+                start_at: cell.span.start.to_time(),
+                end_at: cell.span.end.to_end(),
+            },
+            usage: PerDimension::from_fn(|dimension| usage(node, cell, dimension)),
+        }
+    }
 }
 
 fn usage(node: &Node, cell: &Cell, dimension: Dimension) -> Usage {
     let counter = cell.counters.get(dimension);
-    let limit = node.limits.units(dimension);
+    let limit = node.limits().units(dimension);
     let show = |units| dimension.quantity(units);
     Usage {
         limit: limit.map(show),

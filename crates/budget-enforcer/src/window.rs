@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use jiff::civil::{Date, DateTime, Weekday};
-use jiff::tz::{TimeZone, TimeZoneDatabase};
+use jiff::tz::{AmbiguousOffset, TimeZone, TimeZoneDatabase};
 use jiff::{Timestamp, ToSpan};
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
@@ -130,6 +130,10 @@ impl Schedule {
         }
     }
 
+    pub(crate) const fn period(&self) -> Period {
+        self.period
+    }
+
     pub(crate) const fn anchored(period: Period, zone: Zone, anchor: Moment) -> Self {
         Self {
             period,
@@ -227,7 +231,14 @@ fn fixed(length: i64, anchor: i64, at: Moment) -> Option<Span> {
 /// The first instant of a date: midnight, or what follows where the clocks skip midnight, or the earlier of two midnights.
 fn begin(zone: &TimeZone, day: Date) -> Option<Moment> {
     let midnight: DateTime = day.at(0, 0, 0, 0);
-    let first = zone.to_ambiguous_timestamp(midnight).compatible().ok()?;
+    let local = zone.to_ambiguous_timestamp(midnight);
+    let skipped = matches!(local.offset(), AmbiguousOffset::Gap { .. });
+    let mut first = local.compatible().ok()?;
+    if skipped {
+        // As long after the clocks went forward as midnight is after what they skipped: the day began when they did.
+        let after = first.checked_add(1.nanosecond()).ok()?;
+        first = zone.preceding(after).next()?.timestamp();
+    }
     Some(Moment::from_micros(first.as_microsecond()))
 }
 
@@ -266,6 +277,9 @@ mod tests {
             ("daily", "Australia/Lord_Howe", datetime!(2026-04-04 20:00 UTC), datetime!(2026-04-04 13:00 UTC), datetime!(2026-04-05 13:30 UTC)),
             // no midnight on that day: it begins at 01:00
             ("daily", "America/Sao_Paulo", datetime!(2018-11-04 12:00 UTC), datetime!(2018-11-04 03:00 UTC), datetime!(2018-11-05 02:00 UTC)),
+            // clocks go forward from 23:30 to 00:30: the day begins there, and not at an hour's distance from a midnight that was not
+            ("daily", "America/Toronto", datetime!(1919-03-31 04:29:59.999999 UTC), datetime!(1919-03-30 05:00 UTC), datetime!(1919-03-31 04:30 UTC)),
+            ("daily", "America/Toronto", datetime!(1919-03-31 04:30 UTC), datetime!(1919-03-31 04:30 UTC), datetime!(1919-04-01 04:00 UTC)),
             // midnight comes twice: the first one counts
             ("daily", "America/Havana", datetime!(2026-11-01 04:30 UTC), datetime!(2026-11-01 04:00 UTC), datetime!(2026-11-02 05:00 UTC)),
             ("daily", "America/Havana", datetime!(2026-11-01 05:30 UTC), datetime!(2026-11-01 04:00 UTC), datetime!(2026-11-02 05:00 UTC)),
@@ -301,6 +315,24 @@ mod tests {
     fn a_lifetime_never_ends() {
         let schedule = Schedule::new(Period::Lifetime, Zone::utc(), OffsetDateTime::UNIX_EPOCH);
         assert_eq!(schedule.window(datetime!(2026-01-01 0:00 UTC)).end_at, None);
+        assert!(schedule.is_lifetime());
+        assert!(
+            !Schedule::new(Period::Daily, Zone::utc(), datetime!(2026-01-01 0:00 UTC))
+                .is_lifetime()
+        );
+    }
+
+    #[test]
+    fn zones_are_shown_and_stored_by_their_name() {
+        for name in ["UTC", "Europe/Berlin", "America/St_Johns"] {
+            let zone: Zone = name.parse().unwrap();
+            assert_eq!((zone.name(), zone.to_string().as_str()), (name, name));
+            assert_eq!(format!("{zone:?}"), format!("Zone({name:?})"));
+            let json = serde_json::to_string(&zone).unwrap();
+            assert_eq!(json, format!("{name:?}"));
+            assert_eq!(serde_json::from_str::<Zone>(&json).unwrap(), zone);
+        }
+        assert_eq!(Zone::default(), "UTC".parse().unwrap());
     }
 
     #[test]
@@ -328,10 +360,11 @@ mod tests {
         /// Windows tile time: each instant is in its window, and the next window begins where it ends.
         #[test]
         fn windows_tile_time(
-            seconds in 0_i64..4_000_000_000,
+            seconds in -4_000_000_000_i64..4_000_000_000,
             period in prop::sample::select(vec!["hourly", "daily", "weekly", "monthly", "yearly", "every 36h", "every 61s"]),
             zone in prop::sample::select(vec!["UTC", "America/New_York", "Australia/Lord_Howe", "Pacific/Apia", "America/St_Johns",
-                "America/Havana", "Asia/Kolkata", "Africa/Casablanca", "America/Sao_Paulo", "Asia/Gaza", "Antarctica/Troll"]),
+                "America/Havana", "Asia/Kolkata", "Africa/Casablanca", "America/Sao_Paulo", "Asia/Gaza", "Antarctica/Troll",
+                "America/Toronto", "Pacific/Kwajalein", "America/Juneau"]),
         ) {
             let schedule = Schedule::new(period.parse().unwrap(), zone.parse().unwrap(), datetime!(2026-01-01 06:30 UTC));
             let at = Moment::from_micros(seconds * 1_000_000);

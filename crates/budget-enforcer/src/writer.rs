@@ -67,6 +67,11 @@ impl Writer {
         }
     }
 
+    /// Whether spending is written, and not only administrative acts.
+    pub(crate) const fn keeps_spending(&self) -> bool {
+        self.keeps_spending
+    }
+
     /// Waits until everything up to `revision` is stored. Never with a lock held: others that wait are served by the same write.
     pub(crate) fn sync(&self, revision: Revision) -> Result<(), StoreError> {
         match &self.journal {

@@ -6,18 +6,35 @@
 )]
 
 mod admin;
+mod arithmetic;
+#[cfg(all(feature = "backend", feature = "conformance"))]
+mod backend;
+mod calendar;
 mod charges;
 mod clock;
 mod concurrency;
+#[cfg(feature = "conformance")]
+mod conformance;
+#[cfg(feature = "durable")]
+mod crash;
 mod decisions;
+#[cfg(feature = "durable")]
+mod durable;
 mod expiry;
 mod idempotency;
 mod journal;
 mod ledger;
 mod model;
 mod overspending;
+mod price_files;
+mod price_properties;
+mod prices;
 mod seed;
 mod stage;
 mod streaming;
 mod texts;
+mod usage;
 mod windows;
+
+/// The simple structure: trees that are always whole. `tests/lanes` runs the same tests on sliced ones.
+const LANES: budget_enforcer::Lanes = budget_enforcer::Lanes::Never;

@@ -25,7 +25,8 @@ pub(crate) fn stage() -> Stage {
     stage_with(BudgetEnforcerConfig::per_session().tokens(1000).calls(10))
 }
 
-pub(crate) fn stage_with(config: BudgetEnforcerConfig) -> Stage {
+pub(crate) fn stage_with(mut config: BudgetEnforcerConfig) -> Stage {
+    config.lanes = crate::LANES;
     let clock = ManualClock::new(START);
     let (budget, admin) = BudgetEnforcer::builder()
         .config(config)

@@ -24,7 +24,7 @@ fn a_budget_starts_again_exactly_at_its_boundary() {
     );
     stage.clock.set(datetime!(2026-03-08 05:00 UTC));
     stage.start(&charge(&id, 10)).settle(used(10)).unwrap();
-    let window = stage.budget.utilization(&id).unwrap().window;
+    let window = stage.budget.utilization(&id).unwrap().main.window;
     assert_eq!(
         window.end_at,
         Some(datetime!(2026-03-09 04:00 UTC)),
@@ -37,7 +37,7 @@ fn fixed_lengths_count_from_creation() {
     let stage = stage();
     let id = stage.create(calls("a", 10).period("every 36h".parse().unwrap()));
     assert_eq!(
-        stage.budget.utilization(&id).unwrap().window.start_at,
+        stage.budget.utilization(&id).unwrap().main.window.start_at,
         START
     );
     stage.start(&charge(&id, 10)).settle(used(10)).unwrap();
