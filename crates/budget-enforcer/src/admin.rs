@@ -238,6 +238,7 @@ impl BudgetAdmin {
     ) -> Result<Revision, BudgetError> {
         let revision = act?;
         self.engine.core.writer.sync(revision).map_err(failed)?;
+        self.engine.offer_snapshot();
         Ok(revision)
     }
 

@@ -18,7 +18,7 @@ use crate::path::Path;
 use crate::period::Period;
 use crate::plain::touched;
 use crate::row::{After, Extra, Row};
-use crate::transaction::{Transaction, TransactionKind};
+use crate::transaction::TransactionKind;
 use crate::tree::{Lapse, TreeState};
 
 /// Where rows go, and how long an expired hold is remembered.
@@ -101,7 +101,7 @@ impl<'a, 'g> Locked<'a, 'g> {
     }
 
     /// Spends `lines`, whether they fit or not.
-    pub(crate) fn spend(&mut self, lines: &Lines, note: Option<Arc<str>>) -> Transaction {
+    pub(crate) fn spend(&mut self, lines: &Lines, note: Option<Arc<str>>) -> Row {
         self.advance();
         let mut overspent = Amounts::NONE;
         let mut after = After::None;
@@ -128,7 +128,7 @@ impl<'a, 'g> Locked<'a, 'g> {
         lines: &Lines,
         refunded: Amounts,
         note: Option<Arc<str>>,
-    ) -> Transaction {
+    ) -> Row {
         self.advance();
         let mut after = After::None;
         let mut cells = row.after.as_slice().iter();
@@ -256,7 +256,7 @@ impl<'a, 'g> Locked<'a, 'g> {
         lines: Lines,
         after: After,
         extra: Extra,
-    ) -> Transaction {
+    ) -> Row {
         let (id, path) = (self.next_row(), self.path.clone());
         let (at, extra) = (self.at, Some(Box::new(extra)));
         let row = Row {
@@ -269,9 +269,8 @@ impl<'a, 'g> Locked<'a, 'g> {
             after,
             extra,
         };
-        let shown = row.transaction();
-        self.books.ledger.push(row);
-        shown
+        self.books.ledger.push(row.clone());
+        row
     }
 
     /// The id of the next row: the home tree numbers them.

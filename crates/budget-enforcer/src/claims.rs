@@ -11,7 +11,7 @@ use crate::journal::Revision;
 use crate::key::IdempotencyKey;
 use crate::moment::Moment;
 use crate::path::Path;
-use crate::transaction::Transaction;
+use crate::row::Row;
 
 /// How far ahead another machine's clock may be.
 const AHEAD: Duration = Duration::from_secs(5 * 60);
@@ -22,11 +22,11 @@ const AHEAD: Duration = Duration::from_secs(5 * 60);
 pub(crate) struct Claims {
     by_key: BTreeMap<IdempotencyKey, Claim>,
     /// The newest key that was dropped: none up to it is new for certain.
-    floor: Option<IdempotencyKey>,
+    pub(crate) floor: Option<IdempotencyKey>,
     window: Duration,
     most: usize,
     /// The latest time at which a key was remembered: a clock set back makes no key young again.
-    mark: Moment,
+    pub(crate) mark: Moment,
 }
 
 #[derive(Debug)]
@@ -46,7 +46,7 @@ pub(crate) enum Answer {
         at: Moment,
         due: Moment,
     },
-    Booked(Transaction),
+    Booked(Row),
     Refused(BudgetDecision),
 }
 
@@ -55,7 +55,7 @@ impl Answer {
     pub(crate) fn at(&self) -> Option<Moment> {
         match self {
             Self::Reserved { at, .. } => Some(*at),
-            Self::Booked(transaction) => Some(transaction.at.into()),
+            Self::Booked(row) => Some(row.at),
             Self::Refused(_) => None,
         }
     }
@@ -104,12 +104,7 @@ impl Claims {
         revision: Revision,
         now: Moment,
     ) {
-        let claim = Claim {
-            request,
-            answer,
-            revision,
-        };
-        self.by_key.insert(key, claim);
+        self.put(key, request, answer, revision);
         self.mark = self.mark.max(now);
         let oldest = self.mark.minus(self.window);
         while let Some(first) = self.by_key.first_entry() {
@@ -120,5 +115,26 @@ impl Claims {
                 self.floor = self.floor.max(Some(dropped));
             }
         }
+    }
+
+    /// Remembers an answer as it was remembered before.
+    pub(crate) fn put(
+        &mut self,
+        key: IdempotencyKey,
+        request: Request,
+        answer: Answer,
+        revision: Revision,
+    ) {
+        let claim = Claim {
+            request,
+            answer,
+            revision,
+        };
+        self.by_key.insert(key, claim);
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (IdempotencyKey, &Request, &Answer)> {
+        let claims = self.by_key.iter();
+        claims.map(|(key, claim)| (*key, &claim.request, &claim.answer))
     }
 }

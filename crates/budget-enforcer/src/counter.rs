@@ -4,7 +4,10 @@
 //! `overspent`; as soon as room appears, `overspent` moves into `spent`. So `spent + reserved` never shows more than may
 //! be used (unless an operator lowered the limit under it), and `spent + overspent` is always what was really spent.
 
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+use serde::{Deserialize, Serialize};
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
 pub(crate) struct Counter {
     pub(crate) spent: u64,
     pub(crate) reserved: u64,

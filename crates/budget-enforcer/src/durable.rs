@@ -18,8 +18,18 @@
 //! assert!(!budget.check(&Charge::budget(&"ci".parse()?).calls(7)).allowed());
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
+//!
+//! # Limitations
+//! - Events are kept for good, about half a kilobyte each on the disk. Opening after a crash reads all of the file once.
+//! - Each event carries a fingerprint against accidents, not against people: whoever can write the file can forge it.
+//! - After a crash the newest write, where it is damaged, is taken for one that the crash tore: damage by anything else cannot
+//!   be told from that. All other damage is an error.
+//! - Some damage makes the database panic. That is caught and returned as an error, unless panics abort the process.
+//! - The directory must be on a disk of this machine: locks and syncs of network file systems promise less.
 
 mod directory;
+#[cfg(test)]
+mod disk;
 mod error;
 #[cfg(test)]
 mod faults;

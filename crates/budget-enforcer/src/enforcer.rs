@@ -472,6 +472,7 @@ impl BudgetEnforcer {
             .writer
             .sync(written)
             .map_err(BudgetDenied::unavailable)?;
+        self.engine.offer_snapshot();
         Ok(reservation)
     }
 }

@@ -228,7 +228,7 @@ impl Engine {
         Ok(Path::Lone(tree))
     }
 
-    fn session_tree(&self, id: &SessionId, limits: Limits, number: u64, at: Moment) -> Arc<Tree> {
+    pub(crate) fn session_tree(&self, id: &SessionId, limits: Limits, number: u64, at: Moment) -> Arc<Tree> {
         let caps = if self.session_caps.limits == limits {
             Arc::clone(&self.session_caps)
         } else {
@@ -247,9 +247,29 @@ impl Engine {
         at: Moment,
     ) -> Arc<Tree> {
         let tree = self.session_tree(id, limits, number_of(registry), at);
-        registry.push(Arc::clone(&tree));
-        self.sessions.insert(id.clone(), Arc::clone(&tree));
+        self.keep_session(registry, id, Arc::clone(&tree));
         tree
+    }
+
+    pub(crate) fn keep_session(
+        &self,
+        registry: &mut Vec<Arc<Tree>>,
+        id: &SessionId,
+        tree: Arc<Tree>,
+    ) {
+        registry.push(Arc::clone(&tree));
+        self.sessions.insert(id.clone(), tree);
+    }
+
+    /// Has the journal keep a snapshot, where it wants one.
+    pub(crate) fn offer_snapshot(&self) {
+        if let Some(journal) = self.core.writer.journal()
+            && journal.wants_snapshot()
+            && let Ok(snapshot) = self.capture()
+        {
+            // Nothing depends on it: the events stay.
+            let _kept = journal.keep_snapshot(&snapshot);
+        }
     }
 
     /// What a new tree of budgets stands on.
@@ -363,6 +383,7 @@ impl Done {
         self.written
             .and_then(|revision| engine.core.writer.sync(revision))
             .map_err(BudgetError::NotStored)?;
+        engine.offer_snapshot();
         Ok(self.answer)
     }
 }

@@ -25,7 +25,8 @@ pub(crate) struct Hold {
     pub(crate) is_attached: bool,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub(crate) enum Stage {
     /// Taken; the call has not left.
     Held,

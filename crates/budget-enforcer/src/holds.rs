@@ -88,6 +88,15 @@ impl Holds {
         }
     }
 
+    /// Puts a hold back that was written down, into a tree that is in `epoch`.
+    pub(crate) fn restore(&mut self, id: ReservationId, hold: Hold, epoch: u64) {
+        if hold.epoch < epoch {
+            let count = self.past.entry(hold.epoch).or_default();
+            *count = count.saturating_add(1);
+        }
+        self.insert(id, hold);
+    }
+
     /// Takes a hold out.
     pub(crate) fn remove(&mut self, id: ReservationId) -> Option<Hold> {
         let hold = match &mut self.many {

@@ -83,6 +83,24 @@ impl Ledger {
         self.shard(row.id).push(row, most);
     }
 
+    /// All rows, shard by shard, and how many have left.
+    pub(crate) fn all(&self) -> (Vec<Row>, u64) {
+        let (mut rows, mut dropped) = (Vec::new(), 0_u64);
+        for shard in &self.shards {
+            let shard = lock(shard);
+            let (newer, older) = shard.rows.split_at(shard.oldest.min(shard.rows.len()));
+            rows.extend(older.iter().chain(newer).cloned());
+            dropped = dropped.saturating_add(shard.dropped);
+        }
+        (rows, dropped)
+    }
+
+    /// So many have left before.
+    pub(crate) fn set_dropped(&self, dropped: u64) {
+        let [first, ..] = &self.shards;
+        lock(first).dropped = dropped;
+    }
+
     pub(crate) fn find(&self, id: TransactionId) -> Option<Row> {
         self.shard(id).rows.iter().find(|row| row.id == id).cloned()
     }

@@ -39,6 +39,7 @@ mod usage;
 
 // what holds it together
 mod booking;
+mod capture;
 mod claims;
 mod core;
 mod create;

@@ -7,14 +7,18 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use crate::amounts::{Amounts, Dimension, Limits, PerDimension};
 use crate::cell::Cell;
 use crate::counter::Counter;
 use crate::moment::Moment;
 use crate::plain::{Caps, Plain};
+use crate::snapshot::{CellShot, NodeShot, WindowsShot};
 use crate::window::{Schedule, Span};
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub(crate) enum State {
     Active,
     Suspended,
@@ -59,6 +63,51 @@ const LIFETIME: Span = Span {
 };
 
 impl Node {
+    /// As it is written down.
+    pub(crate) fn shot(&self) -> NodeShot {
+        NodeShot {
+            limits: *self.limits(),
+            must_touch: self.caps.must_touch,
+            state: self.state,
+            overdraft: self.overdraft,
+            alerted: self.alerted.0,
+            counters: self.current().counters.0,
+            windows: self.windows.as_ref().map(|windows| WindowsShot {
+                period: windows.schedule.period(),
+                zone: windows.schedule.zone().clone(),
+                anchor: windows.schedule.anchor(),
+                rollover: windows.rollover,
+                span: windows.span,
+                epoch: windows.epoch,
+                earlier: windows.earlier.iter().map(CellShot::of).collect(),
+            }),
+        }
+    }
+
+    /// The node that was written down.
+    pub(crate) fn restored(shot: NodeShot) -> Self {
+        let windows = shot.windows.map(|windows| {
+            Box::new(Windows {
+                schedule: Schedule::anchored(windows.period, windows.zone, windows.anchor),
+                rollover: windows.rollover,
+                span: windows.span,
+                epoch: windows.epoch,
+                earlier: windows.earlier.iter().map(CellShot::cell).collect(),
+            })
+        });
+        let mut node = Self {
+            caps: Arc::new(Caps::of_budget(shot.limits, shot.must_touch)),
+            plain: Plain::default(),
+            owed: None,
+            windows,
+            state: shot.state,
+            overdraft: shot.overdraft,
+            alerted: PerDimension(shot.alerted),
+        };
+        node.set_counters(&PerDimension(shot.counters));
+        node
+    }
+
     /// A node whose window is that of `at`.
     pub(crate) fn new(
         caps: Arc<Caps>,

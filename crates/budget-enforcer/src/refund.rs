@@ -10,7 +10,7 @@ use crate::journal::{Revision, StoreError};
 use crate::lines::Lines;
 use crate::moment::Moment;
 use crate::row::Row;
-use crate::transaction::{Transaction, TransactionKind};
+use crate::transaction::TransactionKind;
 
 /// Refunds `amounts` of `transaction`; `allow` has the last word, with everything else checked and locked.
 pub(crate) fn refund(
@@ -20,7 +20,7 @@ pub(crate) fn refund(
     wall: Moment,
     note: Option<Arc<str>>,
     allow: impl FnOnce(Moment) -> Result<Revision, StoreError>,
-) -> Result<(Transaction, Revision), BudgetError> {
+) -> Result<(Row, Revision), BudgetError> {
     let find = || {
         engine
             .core

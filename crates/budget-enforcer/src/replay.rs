@@ -16,6 +16,7 @@ use crate::moment::Moment;
 use crate::node::State;
 use crate::path::Path;
 use crate::refund;
+use crate::snapshot::Snapshot;
 use crate::tree::TreeState;
 
 /// Replays the engine's journal, if it has one, into the engine, which is new. The ledger keeps every row meanwhile, so that
@@ -24,9 +25,14 @@ pub(crate) fn replay(engine: &Engine) -> Result<(), BudgetError> {
     let Some(journal) = engine.core.writer.journal() else {
         return Ok(());
     };
-    let mut last = Revision::ZERO;
+    let snapshot = journal.snapshot()?;
+    let from = snapshot.as_ref().map_or(Revision::ZERO, Snapshot::revision);
+    if let Some(snapshot) = snapshot {
+        engine.restore(snapshot)?;
+    }
+    let mut last = from;
     let mut failed = None;
-    let read = journal.replay(Revision::ZERO, &mut |event| {
+    let read = journal.replay(from, &mut |event| {
         let revision = event.revision;
         let applied = if revision == last.next() {
             apply(engine, event)

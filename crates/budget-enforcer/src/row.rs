@@ -9,6 +9,7 @@ use crate::hold::{ReservationId, TransactionId};
 use crate::lines::Lines;
 use crate::moment::Moment;
 use crate::path::Path;
+use crate::snapshot::{ExtraShot, RowShot, StepShot};
 use crate::transaction::{
     Balance, BalanceFigure, BalanceFigures, Transaction, TransactionFilter, TransactionKind,
 };
@@ -103,6 +104,70 @@ impl Row {
 
     pub(crate) fn set_refunded(&mut self, refunded: Amounts) {
         self.extra.get_or_insert_default().refunded = refunded;
+    }
+
+    /// As it is written down.
+    pub(crate) fn shot(&self) -> RowShot {
+        let figures = |figures: &BalanceFigures| {
+            figures
+                .0
+                .map(|figure| [figure.spent, figure.overspent, figure.reserved])
+        };
+        let after = self.after.as_slice().iter().map(|step| StepShot {
+            epoch: step.epoch,
+            figures: step.figures.as_ref().map(figures),
+        });
+        RowShot {
+            id: self.id,
+            at: self.at,
+            kind: self.kind,
+            charge: self.path.charge(&self.lines),
+            reservation: self.reservation,
+            after: after.collect(),
+            extra: self.extra.as_ref().map(|extra| ExtraShot {
+                refund_of: extra.refund_of,
+                refunded: extra.refunded,
+                overspent: extra.overspent,
+                late: extra.late,
+                hold_spent: extra.hold_spent,
+                note: extra.note.as_deref().map(str::to_owned),
+            }),
+        }
+    }
+
+    /// The row that was written down, of the charge's `path`.
+    pub(crate) fn restored(shot: RowShot, path: Path) -> Self {
+        let figures = |[spent, overspent, reserved]: [u64; 3]| BalanceFigure {
+            spent,
+            overspent,
+            reserved,
+        };
+        let mut after = After::None;
+        for step in shot.after {
+            after.push_step(StepAfter {
+                epoch: step.epoch,
+                figures: step.figures.map(|all| PerDimension(all.map(figures))),
+            });
+        }
+        Self {
+            id: shot.id,
+            at: shot.at,
+            kind: shot.kind,
+            path,
+            lines: Lines::of(&shot.charge),
+            reservation: shot.reservation,
+            after,
+            extra: shot.extra.map(|extra| {
+                Box::new(Extra {
+                    refund_of: extra.refund_of,
+                    refunded: extra.refunded,
+                    overspent: extra.overspent,
+                    late: extra.late,
+                    hold_spent: extra.hold_spent,
+                    note: extra.note.map(Arc::from),
+                })
+            }),
+        }
     }
 
     pub(crate) fn transaction(&self) -> Transaction {

@@ -176,7 +176,7 @@ impl BudgetEnforcer {
 
 fn booked(answer: Answer) -> Result<Transaction, BudgetError> {
     match answer {
-        Answer::Booked(transaction) => Ok(transaction),
+        Answer::Booked(row) => Ok(row.transaction()),
         Answer::Refused(decision) => Err(BudgetDenied::from(decision).into()),
         Answer::Reserved { .. } => Err(BudgetError::KeyConflict { field: "operation" }),
     }

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
 use crate::amounts::{Amounts, Dimension, Quantity};
@@ -12,7 +13,8 @@ use crate::moment::Moment;
 use crate::period::Period;
 
 /// What a ledger row tells of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum TransactionKind {
     /// A hold was taken, or grew.

@@ -139,6 +139,19 @@ impl TreeState {
         self.grown.as_ref().map_or(0, |grown| grown.epoch)
     }
 
+    /// Of a tree that was written down.
+    pub(crate) fn set_epoch(&mut self, epoch: u64) {
+        if epoch > 0 {
+            self.grown.get_or_insert_default().epoch = epoch;
+        }
+    }
+
+    /// Of a tree that was written down: holds may be of epochs that are over.
+    pub(crate) fn restore_hold(&mut self, id: ReservationId, hold: Hold) {
+        let epoch = self.epoch();
+        self.holds_mut().restore(id, hold, epoch);
+    }
+
     pub(crate) fn node(&self, index: usize) -> Option<&Node> {
         match index.checked_sub(1) {
             None => Some(&self.root),

@@ -134,6 +134,14 @@ impl Schedule {
         self.period
     }
 
+    pub(crate) const fn zone(&self) -> &Zone {
+        &self.zone
+    }
+
+    pub(crate) const fn anchor(&self) -> Moment {
+        self.anchor
+    }
+
     pub(crate) const fn anchored(period: Period, zone: Zone, anchor: Moment) -> Self {
         Self {
             period,
@@ -210,7 +218,7 @@ impl Schedule {
 }
 
 /// A window in the engine's own time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Span {
     pub(crate) start: Moment,
     pub(crate) end: Moment,

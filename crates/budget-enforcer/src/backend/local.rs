@@ -1,6 +1,7 @@
 //! The authority in this process: an enforcer's rules are the rules.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::collections::HashSet;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 
@@ -67,8 +68,8 @@ use crate::transaction::{Transaction, TransactionFilter, TransactionKind};
 #[derive(Debug)]
 pub struct LocalAuthority {
     enforcer: BudgetEnforcer,
-    /// Something is in force that could not be stored, so that what the ledger shows is no proof.
-    is_ahead_of_journal: AtomicBool,
+    /// Holds with a step that is perhaps in force and not stored: what memory shows of them is no answer.
+    unsure: Mutex<HashSet<ReservationId>>,
 }
 
 /// A hold that a request stands for, and whether it is over.
@@ -80,10 +81,10 @@ struct Taken {
 impl LocalAuthority {
     /// An authority over the budgets of `enforcer`.
     #[must_use]
-    pub const fn new(enforcer: BudgetEnforcer) -> Self {
+    pub fn new(enforcer: BudgetEnforcer) -> Self {
         Self {
             enforcer,
-            is_ahead_of_journal: AtomicBool::new(false),
+            unsure: Mutex::default(),
         }
     }
 
@@ -101,13 +102,16 @@ impl LocalAuthority {
         };
         let is_expired = match reservation.start(Floor::Hold) {
             Ok(running) => {
-                let _id = running.detach();
+                self.sure(running.detach());
                 false
             }
             Err(BudgetError::Expired { .. }) => true,
             // It was started before, and may have ended; or it expired so long ago that it is forgotten.
-            Err(BudgetError::UnknownReservation { .. }) => held.expires_at <= self.enforcer.now(),
-            Err(error) => return Err(error.into()),
+            Err(BudgetError::UnknownReservation { .. }) => {
+                self.check_stored(held.id)?;
+                held.expires_at <= self.enforcer.now()
+            }
+            Err(error) => return Err(self.failed(held.id, error)),
         };
         Ok(Taken { held, is_expired })
     }
@@ -128,7 +132,7 @@ impl LocalAuthority {
                     late: row.late,
                 })
             }
-            Err(error) => Err(self.failed(error)),
+            Err(error) => Err(self.failed(id, error)),
         }
     }
 
@@ -138,11 +142,7 @@ impl LocalAuthority {
         id: ReservationId,
         kind: TransactionKind,
     ) -> Result<Transaction, BackendError> {
-        if self.is_ahead_of_journal.load(Ordering::Acquire) {
-            return Err(BackendError::unavailable(
-                "an earlier booking is in force but not stored",
-            ));
-        }
+        self.check_stored(id)?;
         let filter = TransactionFilter {
             reservation: Some(id),
             ..TransactionFilter::default()
@@ -158,11 +158,28 @@ impl LocalAuthority {
         }
     }
 
-    fn failed(&self, error: BudgetError) -> BackendError {
-        if matches!(error, BudgetError::NotStored(_)) {
-            self.is_ahead_of_journal.store(true, Ordering::Release);
+    fn check_stored(&self, id: ReservationId) -> Result<(), BackendError> {
+        if self.unsure().contains(&id) {
+            return Err(BackendError::unavailable(format!(
+                "an earlier step of reservation {id} may be in force but not stored"
+            )));
+        }
+        Ok(())
+    }
+
+    fn sure(&self, id: ReservationId) {
+        self.unsure().remove(&id);
+    }
+
+    fn failed(&self, id: ReservationId, error: BudgetError) -> BackendError {
+        if matches!(error, BudgetError::Store(_) | BudgetError::NotStored(_)) {
+            self.unsure().insert(id);
         }
         error.into()
+    }
+
+    fn unsure(&self) -> MutexGuard<'_, HashSet<ReservationId>> {
+        self.unsure.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -183,12 +200,15 @@ impl BudgetBackend for LocalAuthority {
 
     async fn release(&self, id: ReservationId) -> Result<(), BackendError> {
         match self.enforcer.release_id(id) {
-            Ok(()) => Ok(()),
+            Ok(()) => {
+                self.sure(id);
+                Ok(())
+            }
             Err(BudgetError::UnknownReservation { .. }) => {
                 self.end_row(id, TransactionKind::Release)?;
                 Ok(())
             }
-            Err(error) => Err(self.failed(error)),
+            Err(error) => Err(self.failed(id, error)),
         }
     }
 

@@ -1,169 +1,10 @@
 //! Tests on a disk that fails, tears and forgets: whatever it does, nothing that was acknowledged is missing afterwards.
 
-use std::io;
-use std::sync::{Arc, Mutex};
+use std::sync::Mutex;
 
-use super::tables::{guarded, initialize};
+use super::disk::{Dice, Disk};
 use super::*;
 use crate::event::Act;
-
-/// A disk in memory, shared by its clones.
-#[derive(Debug, Clone, Default)]
-struct Disk(Arc<Mutex<State>>);
-
-#[derive(Debug, Default)]
-struct State {
-    /// What reads see.
-    bytes: Vec<u8>,
-    /// What a crash leaves for sure.
-    synced: Vec<u8>,
-    /// What has been done since: a crash leaves any part of it.
-    since: Vec<Change>,
-    /// How many changes and syncs still succeed.
-    left: Option<u64>,
-}
-
-#[derive(Debug, Clone)]
-enum Change {
-    Len(u64),
-    Write(u64, Vec<u8>),
-}
-
-impl Change {
-    fn apply(&self, bytes: &mut Vec<u8>) {
-        match self {
-            Self::Len(len) => bytes.resize(*len as usize, 0),
-            Self::Write(at, data) => {
-                let (from, to) = (*at as usize, *at as usize + data.len());
-                if bytes.len() < to {
-                    bytes.resize(to, 0);
-                }
-                bytes[from..to].copy_from_slice(data);
-            }
-        }
-    }
-}
-
-impl State {
-    fn spend(&mut self) -> io::Result<()> {
-        match &mut self.left {
-            Some(0) => Err(io::Error::other("planted")),
-            Some(left) => {
-                *left -= 1;
-                Ok(())
-            }
-            None => Ok(()),
-        }
-    }
-
-    fn change(&mut self, change: Change) {
-        change.apply(&mut self.bytes);
-        self.since.push(change);
-    }
-}
-
-impl Disk {
-    /// With an empty journal on it.
-    fn new() -> Self {
-        let disk = Self::default();
-        let database = redb::Database::builder()
-            .create_with_backend(disk.clone())
-            .unwrap();
-        guarded(|| initialize(&database)).unwrap();
-        drop(database);
-        disk
-    }
-
-    /// Lets `operations` more succeed, and none after them.
-    fn fail_after(&self, operations: u64) {
-        self.0.lock().unwrap().left = Some(operations);
-    }
-
-    fn open(&self) -> Result<DurableJournal, DurableError> {
-        let tables = guarded(|| Ok(redb::Database::builder().create_with_backend(self.clone())?))
-            .and_then(Tables::of)?;
-        DurableJournal::over(tables, None, 0)
-    }
-
-    /// What is left after a crash: what was synced, and of the rest whatever `dice` leave, some of it torn.
-    fn after_a_crash(&self, dice: &mut Dice) -> Self {
-        let state = self.0.lock().unwrap();
-        let mut bytes = state.synced.clone();
-        for change in &state.since {
-            match (dice.below(4), change) {
-                (0, _) => {}
-                (1, Change::Write(at, data)) => {
-                    let len = dice.below(data.len() as u64 / 512 + 1) as usize * 512;
-                    Change::Write(*at, data[..len].to_vec()).apply(&mut bytes);
-                }
-                _ => change.apply(&mut bytes),
-            }
-        }
-        let state = State {
-            synced: bytes.clone(),
-            bytes,
-            ..State::default()
-        };
-        Self(Arc::new(Mutex::new(state)))
-    }
-}
-
-impl redb::StorageBackend for Disk {
-    fn len(&self) -> io::Result<u64> {
-        Ok(self.0.lock().unwrap().bytes.len() as u64)
-    }
-
-    fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
-        let state = self.0.lock().unwrap();
-        let found = state
-            .bytes
-            .get(offset as usize..offset as usize + out.len());
-        out.copy_from_slice(found.ok_or(io::ErrorKind::UnexpectedEof)?);
-        Ok(())
-    }
-
-    fn set_len(&self, len: u64) -> io::Result<()> {
-        let mut state = self.0.lock().unwrap();
-        state.spend()?;
-        state.change(Change::Len(len));
-        Ok(())
-    }
-
-    fn sync_data(&self) -> io::Result<()> {
-        let mut state = self.0.lock().unwrap();
-        state.spend()?;
-        for change in std::mem::take(&mut state.since) {
-            change.apply(&mut state.synced);
-        }
-        Ok(())
-    }
-
-    fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
-        let mut state = self.0.lock().unwrap();
-        let spent = state.spend();
-        // A write that failed may have been done in part.
-        let len = if spent.is_ok() {
-            data.len()
-        } else {
-            data.len() / 2
-        };
-        state.change(Change::Write(offset, data[..len].to_vec()));
-        spent
-    }
-}
-
-/// Small random numbers (`SplitMix64`).
-struct Dice(u64);
-
-impl Dice {
-    fn below(&mut self, bound: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (z ^ (z >> 31)) % bound
-    }
-}
 
 fn event(number: u64) -> Event {
     Event {
@@ -214,7 +55,7 @@ fn nothing_acknowledged_is_missing_wherever_the_disk_fails() {
         }
         if acknowledged < taken {
             failed += 1;
-            disk.0.lock().unwrap().left = None;
+            disk.heal();
             assert!(append(&journal, taken, taken + 1).is_err(), "it goes on");
             assert!(journal.sync(Revision::new(taken)).is_err());
             journal.sync(Revision::new(acknowledged)).unwrap();
@@ -351,7 +192,7 @@ fn any_byte_turned_is_an_error_or_changes_nothing() {
     let journal = disk.open().unwrap();
     append(&journal, 0, 40).unwrap();
     drop(journal);
-    let sound = disk.0.lock().unwrap().bytes.clone();
+    let sound = disk.bytes();
     let (mut dice, mut noticed) = (Dice(3), 0);
     std::panic::set_hook(Box::new(|_| {}));
     let used = sound.iter().enumerate().filter(|(_, byte)| **byte != 0);
@@ -360,11 +201,7 @@ fn any_byte_turned_is_an_error_or_changes_nothing() {
         let at = used[dice.below(used.len() as u64) as usize];
         let mut bytes = sound.clone();
         bytes[at] ^= 1 << dice.below(8);
-        let state = State {
-            bytes,
-            ..State::default()
-        };
-        let disk = Disk(Arc::new(Mutex::new(state)));
+        let disk = Disk::of(bytes);
         let mut events = Vec::new();
         let read = disk.open().map_err(StoreError::failed).and_then(|journal| {
             journal.replay(Revision::ZERO, &mut |event| {

@@ -206,6 +206,58 @@ fn what_cannot_be_stored_is_an_outage_and_is_not_answered_as_done_later() {
     assert!(left.allowed(), "it is booked in memory all the same");
 }
 
+/// A journal that takes everything and stores so much.
+struct Forgetful(MemoryJournal, u64);
+
+impl BudgetJournal for Forgetful {
+    fn append(&self, expected: Revision, events: &[Event]) -> Result<(), StoreError> {
+        self.0.append(expected, events)
+    }
+
+    fn sync(&self, revision: Revision) -> Result<(), StoreError> {
+        if revision.number() > self.1 {
+            return Err(StoreError::failed("gone"));
+        }
+        Ok(())
+    }
+
+    fn replay(
+        &self,
+        from: Revision,
+        each: &mut dyn FnMut(Event) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        self.0.replay(from, each)
+    }
+}
+
+#[test]
+fn what_is_in_force_and_not_stored_is_never_answered() {
+    for stored in [2, 3] {
+        let (enforcer, admin) = BudgetEnforcer::builder()
+            .clock(ManualClock::new(START))
+            .journal(Forgetful(MemoryJournal::new(), stored))
+            .build()
+            .unwrap();
+        admin.create_budget(calls("a", 10)).unwrap();
+        let authority = LocalAuthority::new(enforcer);
+        let request = ReserveRequest {
+            charge: charge(&budget("a"), 4),
+            ttl: MINUTE,
+            key: IdempotencyKey::at(START),
+        };
+        for _ in 0..3 {
+            let answer = match (stored, ready(authority.reserve(&request))) {
+                (3, Ok(held)) => ready(authority.settle(held.id, used(1))).map(|_| ()),
+                (_, answer) => answer.map(|_| ()),
+            };
+            assert!(
+                matches!(answer, Err(BackendError::Unavailable(_))),
+                "{stored}: {answer:?}"
+            );
+        }
+    }
+}
+
 /// A journal that refuses one append and is well after that.
 struct Hiccup(MemoryJournal, AtomicUsize);
 
