@@ -72,14 +72,17 @@ impl Engine {
         let trees = self.registry.read().map_err(|_| Poisoned)?;
         for shot in state.holds {
             let unfit = || misfit(revision, "a hold is of no tree");
-            let tree = usize::try_from(shot.tree).ok().and_then(|tree| trees.get(tree));
+            let tree = usize::try_from(shot.tree)
+                .ok()
+                .and_then(|tree| trees.get(tree));
             let hold = Hold {
                 path: self.known_path(revision, &shot.held)?,
                 held: Lines::of(&shot.held),
                 due: shot.due,
                 epoch: shot.epoch,
                 stage: shot.stage,
-                is_attached: false,
+                // As far as the events that follow know; after them nobody holds on to it.
+                is_attached: true,
             };
             tree.ok_or_else(unfit)?.lock()?.restore_hold(shot.id, hold);
         }
@@ -119,7 +122,13 @@ impl Engine {
             Whose::Budgets(budgets) => {
                 let root = &budgets.first().ok_or_else(unfit)?.id;
                 let node = Node::restored(first);
-                Arc::new(Tree::new(number, root.into(), self.tree_home(), node, shot.mark))
+                Arc::new(Tree::new(
+                    number,
+                    root.into(),
+                    self.tree_home(),
+                    node,
+                    shot.mark,
+                ))
             }
         };
         let mut state = tree.lock()?;

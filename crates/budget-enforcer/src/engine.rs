@@ -228,7 +228,13 @@ impl Engine {
         Ok(Path::Lone(tree))
     }
 
-    pub(crate) fn session_tree(&self, id: &SessionId, limits: Limits, number: u64, at: Moment) -> Arc<Tree> {
+    pub(crate) fn session_tree(
+        &self,
+        id: &SessionId,
+        limits: Limits,
+        number: u64,
+        at: Moment,
+    ) -> Arc<Tree> {
         let caps = if self.session_caps.limits == limits {
             Arc::clone(&self.session_caps)
         } else {

@@ -67,8 +67,11 @@ pub trait BudgetJournal: Send + Sync + 'static {
     ///
     /// # Errors
     /// Whatever keeps it from storing. From then on it must take nothing more, for what it has taken is in force in memory.
+    #[expect(
+        unused_variables,
+        reason = "the names are for those who write their own"
+    )]
     fn sync(&self, revision: Revision) -> Result<(), StoreError> {
-        let _stored_by_append = revision;
         Ok(())
     }
 
@@ -81,8 +84,11 @@ pub trait BudgetJournal: Send + Sync + 'static {
     ///
     /// # Errors
     /// Where it cannot store. Nothing depends on it.
+    #[expect(
+        unused_variables,
+        reason = "the names are for those who write their own"
+    )]
     fn keep_snapshot(&self, snapshot: &Snapshot) -> Result<(), StoreError> {
-        let _not_kept = snapshot;
         Ok(())
     }
 

@@ -19,8 +19,8 @@ use crate::row::{After, Row};
 use crate::transaction::{Settlement, TransactionKind};
 use crate::tree::TreeState;
 
-/// How far the time may be ahead of a cheap reading: closer than this to an end it is read precisely, on the long way.
-const COARSE: Duration = Duration::from_millis(10);
+/// How far the time may be ahead of a cheap reading, generously: closer than this to an end it is read precisely, on the long way.
+const COARSE: Duration = Duration::from_secs(1);
 
 /// What is locked of one tree.
 enum Side<'a> {

@@ -1,14 +1,14 @@
 //! State is a fold over events: a fresh engine on the same journal is the same engine. And what a journal that fails leaves behind.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use budget_enforcer::{
     Amounts, BudgetAdmin, BudgetEnforcer, BudgetEnforcerConfig, BudgetError, BudgetJournal,
     CallOptions, Charge, Dimension, Event, Floor, IdempotencyKey, Limits, ManualClock,
-    MemoryJournal, Period, Reservation, ReservationId, Revision, StoreError, TransactionFilter,
-    TransactionId,
+    MemoryJournal, Period, Reservation, ReservationId, Revision, Snapshot, StoreError,
+    TransactionFilter, TransactionId,
 };
 use insta::assert_snapshot;
 use proptest::prelude::*;
@@ -19,7 +19,10 @@ fn config() -> BudgetEnforcerConfig {
     BudgetEnforcerConfig::per_session().calls(10).tokens(100)
 }
 
-fn open(journal: &MemoryJournal, clock: &ManualClock) -> (BudgetEnforcer, BudgetAdmin) {
+fn open<J: BudgetJournal + Clone>(
+    journal: &J,
+    clock: &ManualClock,
+) -> (BudgetEnforcer, BudgetAdmin) {
     BudgetEnforcer::builder()
         .config(config())
         .clock(clock.clone())
@@ -158,8 +161,8 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(256))]
 
     #[test]
-    fn a_fresh_engine_replays_to_the_same_state(steps in steps()) {
-        let (journal, clock) = (MemoryJournal::new(), ManualClock::new(START));
+    fn a_fresh_engine_replays_to_the_same_state(steps in steps(), every in prop::option::of(1_usize..9)) {
+        let (journal, clock) = (Snapshotting::every(every), ManualClock::new(START));
         let (enforcer, admin) = open(&journal, &clock);
         admin.create_budget(calls("org", 12).period(Period::Hourly).rollover(true)).unwrap();
         admin.create_budget(calls("team", 20).period(Period::Daily).parent(budget("org"))).unwrap();
@@ -226,6 +229,62 @@ proptest! {
             prop_assert_eq!(difference(&again, &enforcer), None);
             prop_assert!(here.is_err() || without(&again, id).is_err(), "ended once");
         }
+    }
+}
+
+/// A journal that keeps a snapshot now and then, as text.
+#[derive(Clone)]
+struct Snapshotting {
+    events: MemoryJournal,
+    every: Option<usize>,
+    kept: Arc<Mutex<(usize, Option<String>)>>,
+}
+
+impl Snapshotting {
+    fn every(every: Option<usize>) -> Self {
+        Self {
+            events: MemoryJournal::new(),
+            every,
+            kept: Arc::default(),
+        }
+    }
+}
+
+impl BudgetJournal for Snapshotting {
+    fn append(&self, expected: Revision, events: &[Event]) -> Result<(), StoreError> {
+        self.events.append(expected, events)?;
+        self.kept.lock().unwrap().0 += 1;
+        Ok(())
+    }
+
+    fn wants_snapshot(&self) -> bool {
+        let mut kept = self.kept.lock().unwrap();
+        let is_time = self.every.is_some_and(|every| kept.0 >= every);
+        if is_time {
+            kept.0 = 0;
+        }
+        is_time
+    }
+
+    fn keep_snapshot(&self, snapshot: &Snapshot) -> Result<(), StoreError> {
+        self.kept.lock().unwrap().1 = Some(serde_json::to_string(snapshot).unwrap());
+        Ok(())
+    }
+
+    fn snapshot(&self) -> Result<Option<Snapshot>, StoreError> {
+        let kept = self.kept.lock().unwrap();
+        Ok(kept
+            .1
+            .as_ref()
+            .map(|text| serde_json::from_str(text).unwrap()))
+    }
+
+    fn replay(
+        &self,
+        from: Revision,
+        each: &mut dyn FnMut(Event) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        self.events.replay(from, each)
     }
 }
 
