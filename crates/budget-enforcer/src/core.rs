@@ -3,6 +3,7 @@
 //!
 //! It knows no tree: trees refer to it, and the engine to both.
 
+use std::sync::MutexGuard;
 use std::time::Duration;
 
 use crate::booking::{Books, Locked};
@@ -13,6 +14,7 @@ use crate::ledger::Ledger;
 use crate::moment::Moment;
 use crate::path::Path;
 use crate::reading::Timekeeper;
+use crate::tree::TreeState;
 use crate::writer::Writer;
 
 #[derive(Debug)]
@@ -41,6 +43,16 @@ impl Core {
         }
     }
 
+    /// The locked trees of `path`, at the time there when a clock shows `wall`.
+    pub(crate) fn locked<'a, 'g>(
+        &'a self,
+        path: &'a Path,
+        trees: &'a mut [MutexGuard<'g, TreeState>],
+        wall: Moment,
+    ) -> Locked<'a, 'g> {
+        Locked::new(path, trees, &self.books, wall)
+    }
+
     /// Runs `f` on the locked trees of `path`.
     pub(crate) fn with<R>(
         &self,
@@ -48,6 +60,6 @@ impl Core {
         wall: Moment,
         f: impl FnOnce(&mut Locked<'_, '_>) -> R,
     ) -> Result<R, Poisoned> {
-        path.lock(|trees| f(&mut Locked::new(path, trees, &self.books, wall)))
+        path.lock(|trees| f(&mut self.locked(path, trees, wall)))
     }
 }

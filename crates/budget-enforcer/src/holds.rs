@@ -153,6 +153,15 @@ impl Holds {
         }
     }
 
+    /// When the first of them is due.
+    pub(crate) fn first_due(&self) -> Moment {
+        let first = match &self.many {
+            Some(many) => many.dues.peek().map(|Reverse((due, _))| *due),
+            None => self.few.iter().map(|(_, hold)| hold.due).min(),
+        };
+        first.unwrap_or(Moment::NEVER)
+    }
+
     /// The next hold that has to be looked at by `at`, which it will not be again for this time.
     pub(crate) fn next_due(&mut self, at: Moment) -> Option<(Moment, ReservationId)> {
         match &mut self.many {

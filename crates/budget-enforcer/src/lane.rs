@@ -92,7 +92,7 @@ impl LaneSet {
     pub(crate) fn new(lanes: Lanes) -> Option<Self> {
         let (count, is_hot) = match lanes {
             Lanes::Never => return None,
-            Lanes::WhenContended => (processors(), false),
+            Lanes::WhenContended => (processors().saturating_mul(2), false),
             Lanes::Always(count) => (count.get(), true),
         };
         Some(Self {
@@ -295,9 +295,7 @@ impl Lane {
     }
 }
 
-fn processors() -> usize {
-    let processors = std::thread::available_parallelism();
-    processors
-        .map_or(4, std::num::NonZero::get)
-        .saturating_mul(2)
+/// How many threads can run at once.
+pub(crate) fn processors() -> usize {
+    std::thread::available_parallelism().map_or(4, std::num::NonZero::get)
 }

@@ -16,6 +16,7 @@ use crate::hold::{Hold, ReservationId, Stage, TransactionId};
 use crate::holds::Holds;
 use crate::lane::LaneSet;
 use crate::lines::Lines;
+use crate::meter::Metered;
 use crate::moment::Moment;
 use crate::node::Node;
 use crate::path::{GroupRef, Path};
@@ -57,6 +58,7 @@ struct Grown {
     epoch: u64,
     /// All nodes but the root.
     nodes: Vec<Node>,
+    meters: Vec<Arc<Metered>>,
 }
 
 /// A hold that expired, for the ledger.
@@ -98,14 +100,28 @@ impl Tree {
     /// The whole tree. Slices that lanes have are taken back first, so that it is all there.
     pub(crate) fn lock(&self) -> Result<MutexGuard<'_, TreeState>, Poisoned> {
         let mut state = self.lock_rest()?;
-        if let Some(lanes) = &self.home.lanes {
-            lanes.recall(&mut state)?;
-        }
+        self.recall(&mut state)?;
         Ok(state)
     }
 
-    /// The tree without what its lanes have: to them that is held. Enough for whoever needs no more than what is in here.
+    /// Takes back what lanes and meters have.
+    pub(crate) fn recall(&self, state: &mut TreeState) -> Result<(), Poisoned> {
+        if let Some(lanes) = &self.home.lanes {
+            lanes.recall(state)?;
+        }
+        state.recall_meters();
+        Ok(())
+    }
+
+    /// The tree without what its lanes and meters have: that is held for them. Enough for whoever needs no more than what is in here.
     pub(crate) fn lock_rest(&self) -> Result<MutexGuard<'_, TreeState>, Poisoned> {
+        let state = self.lock_quietly()?;
+        state.unpublish();
+        Ok(state)
+    }
+
+    /// The same, for a meter that brings nothing back: what others were told stays true.
+    pub(crate) fn lock_quietly(&self) -> Result<MutexGuard<'_, TreeState>, Poisoned> {
         let Some(lanes) = &self.home.lanes else {
             return self.state.lock().map_err(|_| Poisoned);
         };
@@ -248,6 +264,41 @@ impl TreeState {
         for node in self.grown.iter_mut().flat_map(|grown| &mut grown.nodes) {
             node.prune(past);
         }
+    }
+
+    pub(crate) fn add_meter(&mut self, meter: Arc<Metered>) {
+        self.grown.get_or_insert_default().meters.push(meter);
+    }
+
+    pub(crate) fn remove_meter(&mut self, meter: &Arc<Metered>) {
+        if let Some(grown) = &mut self.grown {
+            grown.meters.retain(|known| !Arc::ptr_eq(known, meter));
+        }
+    }
+
+    /// Meters must ask again: something may have come back.
+    pub(crate) fn unpublish(&self) {
+        for meter in self.grown.iter().flat_map(|grown| &grown.meters) {
+            meter.unpublish();
+        }
+    }
+
+    fn recall_meters(&mut self) {
+        let count = self.grown.as_ref().map_or(0, |grown| grown.meters.len());
+        for number in 0..count {
+            let meter = self
+                .grown
+                .as_ref()
+                .and_then(|grown| grown.meters.get(number));
+            if let Some(meter) = meter.cloned() {
+                meter.recall(self);
+            }
+        }
+    }
+
+    /// When the first of its holds is due.
+    pub(crate) fn first_due(&self) -> Moment {
+        self.holds().map_or(Moment::NEVER, Holds::first_due)
     }
 
     /// Notes when a hold is due.

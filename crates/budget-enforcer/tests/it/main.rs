@@ -24,6 +24,7 @@ mod expiry;
 mod idempotency;
 mod journal;
 mod ledger;
+mod meters;
 mod model;
 mod overspending;
 mod price_files;

@@ -16,6 +16,8 @@ mod decisions;
 mod expiry;
 #[path = "../it/idempotency.rs"]
 mod idempotency;
+#[path = "../it/meters.rs"]
+mod meters;
 #[path = "../it/model.rs"]
 mod model;
 #[path = "../it/overspending.rs"]
