@@ -6,6 +6,7 @@ use std::iter;
 use std::sync::{Arc, MutexGuard};
 use std::time::Duration;
 
+use crate::alert::{Alerts, Booked};
 use crate::amounts::{Amounts, Limits};
 use crate::decision::BudgetDecision;
 use crate::hold::{ReservationId, Stage, TransactionId};
@@ -14,7 +15,7 @@ use crate::ledger::Ledger;
 use crate::lines::Lines;
 use crate::moment::Moment;
 use crate::node::{Node, State};
-use crate::path::Path;
+use crate::path::{GroupRef, Path};
 use crate::period::Period;
 use crate::plain::touched;
 use crate::row::{After, Extra, Row};
@@ -26,6 +27,26 @@ use crate::tree::{Lapse, TreeState};
 pub(crate) struct Books {
     pub(crate) ledger: Ledger,
     pub(crate) late: Duration,
+    pub(crate) alerts: Option<Alerts>,
+}
+
+impl Books {
+    /// Says which thresholds the nodes of `group` have passed.
+    pub(crate) fn look(&self, tree: &mut TreeState, group: GroupRef<'_>, at: Moment) {
+        let Some(alerts) = &self.alerts else {
+            return;
+        };
+        for step in group.steps {
+            if let Some(node) = tree.node_mut(step.node) {
+                let booked = Booked {
+                    envelope: group.envelope(step),
+                    period: step.period,
+                    at,
+                };
+                alerts.look(node, booked);
+            }
+        }
+    }
 }
 
 /// The trees of a path, locked, at one time.
@@ -113,6 +134,7 @@ impl<'a, 'g> Locked<'a, 'g> {
                 }
             }
         }
+        self.look();
         let extra = Extra {
             overspent,
             note,
@@ -169,6 +191,7 @@ impl<'a, 'g> Locked<'a, 'g> {
         if let Some(node) = self.named_node() {
             node.caps = Arc::new(node.caps.touching(must_touch));
         }
+        self.look();
         let shown = Amounts {
             tokens: limits.tokens,
             calls: limits.calls,
@@ -213,12 +236,24 @@ impl<'a, 'g> Locked<'a, 'g> {
         self.trees.first_mut()?.node_mut(step.node)
     }
 
+    /// Says which thresholds the path's nodes have passed.
+    pub(crate) fn look(&mut self) {
+        for (group, tree) in self.path.groups().zip(self.trees.iter_mut()) {
+            self.books.look(tree, group, self.at);
+        }
+    }
+
     /// Brings the trees up to now.
     pub(crate) fn advance(&mut self) {
         for (group, tree) in self.path.groups().zip(self.trees.iter_mut()) {
             if tree.is_due(self.at) {
                 for lapse in tree.lapse_due(self.at, self.books.late) {
-                    write_lapse(&self.books.ledger, tree, lapse);
+                    if let Some(group) = lapse.path.group(group.tree.number) {
+                        self.books.look(tree, group, lapse.at);
+                    }
+                    if lapse.is_at_home {
+                        write_lapse(&self.books.ledger, tree, lapse);
+                    }
                 }
             }
             tree.advance(group, self.at);

@@ -2,8 +2,10 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::mpsc::SyncSender;
 
 use crate::admin::BudgetAdmin;
+use crate::alert::{Alert, Alerts, Threshold};
 use crate::clock::{Clock, SystemClock};
 use crate::config::BudgetEnforcerConfig;
 use crate::enforcer::BudgetEnforcer;
@@ -18,6 +20,7 @@ pub struct Builder {
     config: BudgetEnforcerConfig,
     clock: Box<dyn Clock>,
     journal: Option<Box<dyn BudgetJournal>>,
+    alerts: Option<Alerts>,
 }
 
 impl Builder {
@@ -26,6 +29,7 @@ impl Builder {
             config: BudgetEnforcerConfig::default(),
             clock: Box::new(SystemClock),
             journal: None,
+            alerts: None,
         }
     }
 
@@ -47,6 +51,29 @@ impl Builder {
         self
     }
 
+    /// Says on `channel` when an envelope has used a part of a limit, once in each window for each of `thresholds`, at most 32. Booking never waits
+    /// for the channel: what finds it full is counted ([`alerts_lost`](BudgetEnforcer::alerts_lost)). Alerts inform, and change nothing.
+    ///
+    /// ```
+    /// # use budget_enforcer::{BudgetEnforcer, BudgetId, BudgetSpec, Charge, Threshold};
+    /// let (sender, alerts) = std::sync::mpsc::sync_channel(100);
+    /// let thresholds = [Threshold::percent(50)?, Threshold::percent(90)?];
+    /// let (budget, admin) = BudgetEnforcer::builder().alerts(thresholds, sender).build()?;
+    /// let id: BudgetId = "searches".parse()?;
+    /// admin.create_budget(BudgetSpec::new(id.clone()).calls(10))?;
+    /// budget.record(&Charge::budget(&id).calls(6))?;
+    /// assert_eq!(alerts.try_recv()?.to_string(), "Category 'searches': 6 of 10 calls spent (0.5), lifetime");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn alerts(
+        mut self,
+        thresholds: impl IntoIterator<Item = Threshold>,
+        channel: SyncSender<Alert>,
+    ) -> Self {
+        self.alerts = Some(Alerts::new(thresholds, channel));
+        self
+    }
+
     /// Builds both handles, after replaying the journal.
     ///
     /// # Errors
@@ -54,8 +81,11 @@ impl Builder {
     /// [`BudgetError::Store`] where the journal cannot be read, [`BudgetError::Replay`] where it does not fit together.
     pub fn build(self) -> Result<(BudgetEnforcer, BudgetAdmin), BudgetError> {
         self.config.validate()?;
-        let engine = Engine::new(self.config, self.clock, self.journal);
+        let engine = Engine::new(self.config, self.clock, self.journal, self.alerts);
         replay::replay(&engine)?;
+        if let Some(alerts) = &engine.core.books.alerts {
+            alerts.go_live();
+        }
         let engine = Arc::new(engine);
         Ok((
             BudgetEnforcer::over(Arc::clone(&engine)),

@@ -6,6 +6,7 @@
 use std::sync::MutexGuard;
 use std::time::Duration;
 
+use crate::alert::Alerts;
 use crate::booking::{Books, Locked};
 use crate::clock::Clock;
 use crate::error::Poisoned;
@@ -31,10 +32,12 @@ impl Core {
         journal: Option<Box<dyn BudgetJournal>>,
         rows: usize,
         late: Duration,
+        alerts: Option<Alerts>,
     ) -> Self {
         let books = Books {
             ledger: Ledger::new(rows),
             late,
+            alerts,
         };
         Self {
             time: Timekeeper::new(clock),

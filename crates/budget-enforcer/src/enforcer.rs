@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use time::OffsetDateTime;
 
+use crate::alert::Alerts;
 use crate::amounts::Amounts;
 use crate::booking::Locked;
 use crate::builder::Builder;
@@ -277,6 +278,13 @@ impl BudgetEnforcer {
     #[must_use]
     pub fn transactions(&self, filter: &TransactionFilter) -> Transactions {
         self.engine.core.books.ledger.list(filter)
+    }
+
+    /// How many alerts found their channel full or closed.
+    #[must_use]
+    pub fn alerts_lost(&self) -> u64 {
+        let alerts = self.engine.core.books.alerts.as_ref();
+        alerts.map_or(0, Alerts::lost)
     }
 
     /// What the enforcer takes for now: the clock's wall time, made safe.

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, RwLock};
 use arc_swap::ArcSwap;
 use time::OffsetDateTime;
 
+use crate::alert::Alerts;
 use crate::amounts::Limits;
 use crate::charge::{Charge, Envelope};
 use crate::claims::{Answer, Claims};
@@ -57,6 +58,7 @@ impl Engine {
         config: BudgetEnforcerConfig,
         clock: Box<dyn Clock>,
         journal: Option<Box<dyn BudgetJournal>>,
+        alerts: Option<Alerts>,
     ) -> Self {
         // A replay needs every row that it comes across: then the ledger is bounded afterwards.
         let rows = if journal.is_some() {
@@ -64,7 +66,7 @@ impl Engine {
         } else {
             config.max_transactions
         };
-        let core = Core::new(clock, journal, rows, config.late_settle_window);
+        let core = Core::new(clock, journal, rows, config.late_settle_window, alerts);
         let core = Arc::new(core);
         let session_home = Home {
             core: Arc::clone(&core),

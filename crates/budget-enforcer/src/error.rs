@@ -49,6 +49,14 @@ pub enum BudgetError {
         /// What was given, shortened.
         value: String,
     },
+    /// A threshold that is no part of a limit.
+    #[error(
+        "`{value}` is not a threshold: write a part of the limit such as `0.75`, from 0.001 to 10"
+    )]
+    InvalidThreshold {
+        /// What was given, shortened.
+        value: String,
+    },
     /// A setting out of range.
     #[error("`{field}` is out of range: {why}")]
     InvalidConfig {

@@ -149,6 +149,7 @@ impl Locked<'_, '_> {
                 matches!(entry.stage, Stage::Lapsed { .. }),
             ));
         }
+        self.look();
         let (path, booked, late) = settled?;
         let extra = (late || !overspent.is_none()).then(|| Extra {
             overspent,

@@ -10,6 +10,7 @@ use std::cell::Cell as Slot;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard};
 
+use crate::alert::Alerts;
 use crate::amounts::{Dimension, PerDimension};
 use crate::config::Lanes;
 use crate::error::Poisoned;
@@ -162,9 +163,11 @@ impl LaneSet {
             self.open.fetch_or(bit.unwrap_or(0), Ordering::Relaxed);
         }
         let mut has_enough = true;
+        let alerts = group.tree.home.core.books.alerts.as_ref();
         for step in group.steps {
             let want = Want::of(&lines.at(step.lines));
-            has_enough &= want.is_plain() && lane.take_slice(state, step.node, &want, parts, at);
+            has_enough &=
+                want.is_plain() && lane.take_slice(state, step.node, &want, parts, at, alerts);
         }
         Ok(has_enough)
     }
@@ -232,6 +235,7 @@ impl Lane {
         want: &Want,
         parts: u64,
         at: Moment,
+        alerts: Option<&Alerts>,
     ) -> bool {
         let Some(node) = state.node_mut(index) else {
             return false;
@@ -255,7 +259,7 @@ impl Lane {
                 continue;
             }
             let want = *want.units.get(dimension);
-            let room = node.grantable(dimension);
+            let room = node.grantable(dimension, alerts);
             let more = room
                 .checked_div(parts)
                 .unwrap_or(0)

@@ -11,6 +11,7 @@ mod running;
 mod spending;
 
 // what they speak of
+mod alert;
 mod amounts;
 mod charge;
 mod clock;
@@ -79,6 +80,7 @@ mod writer;
 pub mod backend;
 
 pub use admin::BudgetAdmin;
+pub use alert::{Alert, Threshold};
 pub use amounts::{Amounts, Dimension, Limits, Quantity};
 pub use builder::Builder;
 pub use charge::{Charge, Envelope};

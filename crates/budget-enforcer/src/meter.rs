@@ -296,6 +296,7 @@ struct TreePool<'a> {
 impl Pool for TreePool<'_> {
     fn left(&self) -> u64 {
         let wants = self.unit.wants();
+        let alerts = self.group.tree.home.core.books.alerts.as_ref();
         let mut left = u64::MAX;
         for step in self.group.steps {
             let Some(node) = self.state.node(step.node) else {
@@ -303,7 +304,7 @@ impl Pool for TreePool<'_> {
             };
             let want = wants.at(step.lines);
             for dimension in Dimension::ALL {
-                let room = node.grantable(dimension);
+                let room = node.grantable(dimension, alerts);
                 let units = room.checked_div(*want.units.get(dimension));
                 left = left.min(units.unwrap_or(u64::MAX));
             }

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::alert::Alerts;
 use crate::amounts::{Amounts, Dimension, Limits, PerDimension};
 use crate::cell::Cell;
 use crate::counter::Counter;
@@ -410,8 +411,31 @@ impl Node {
         });
     }
 
-    /// What lanes may take slices of, in one dimension.
-    pub(crate) fn grantable(&self, dimension: Dimension) -> u64 {
-        self.plain.room(dimension, &self.caps.units)
+    /// What lanes and meters may take out, in one dimension: never so much that a threshold could be passed unseen.
+    pub(crate) fn grantable(&self, dimension: Dimension, alerts: Option<&Alerts>) -> u64 {
+        let room = self.plain.room(dimension, &self.caps.units);
+        let Some((alerts, limit)) = alerts.zip(self.limits().units(dimension)) else {
+            return room;
+        };
+        let next = alerts.next(*self.alerted.get(dimension), limit);
+        room.min(next.saturating_sub(self.used(dimension)))
+    }
+
+    /// Whether no threshold can be passed even if everything that is held, by lanes and meters too, is spent.
+    pub(crate) fn passes_no_threshold(&self, alerts: Option<&Alerts>) -> bool {
+        let Some(alerts) = alerts else {
+            return true;
+        };
+        Dimension::ALL.into_iter().all(|dimension| {
+            let next = |limit| alerts.next(*self.alerted.get(dimension), limit);
+            let limit = self.limits().units(dimension);
+            limit.is_none_or(|limit| self.used(dimension) <= next(limit))
+        })
+    }
+
+    /// What is spent and held.
+    fn used(&self, dimension: Dimension) -> u64 {
+        let spent = *self.plain.spent.get(dimension);
+        spent.saturating_add(*self.plain.reserved.get(dimension))
     }
 }

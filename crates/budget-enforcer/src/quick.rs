@@ -6,6 +6,7 @@
 use std::sync::MutexGuard;
 use std::time::Duration;
 
+use crate::alert::Alerts;
 use crate::amounts::Amounts;
 use crate::booking::Books;
 use crate::hold::{Hold, ReservationId, Stage, TransactionId};
@@ -96,11 +97,14 @@ impl Side<'_> {
     }
 
     /// Whether ending a hold changes nothing at this node but what is spent and held.
-    fn ends_plainly(&self, step: &Step, at: Moment) -> bool {
+    fn ends_plainly(&self, step: &Step, at: Moment, alerts: Option<&Alerts>) -> bool {
         match self {
-            Self::Tree { state, .. } => state
-                .node(step.node)
-                .is_some_and(|node| node.owes_nothing() && !node.is_over(at)),
+            Self::Tree { state, is_whole } => state.node(step.node).is_some_and(|node| {
+                // What lanes have spent counts towards a threshold, too.
+                node.owes_nothing()
+                    && !node.is_over(at)
+                    && (*is_whole || node.passes_no_threshold(alerts))
+            }),
             Self::Lane(_) => true,
         }
     }
@@ -374,6 +378,7 @@ impl Sides<'_, '_> {
 
     /// Whether hold `id` can end plainly: it is open, in the current windows, and nothing is due.
     fn can_end(&self, id: ReservationId, fits: impl Fn(&Hold) -> bool) -> bool {
+        let alerts = self.books.alerts.as_ref();
         let by = self.by;
         self.path
             .groups()
@@ -385,7 +390,10 @@ impl Sides<'_, '_> {
                         && !matches!(hold.stage, Stage::Lapsed { .. })
                         && fits(hold)
                 }) && side.is_current(by)
-                    && group.steps.iter().all(|step| side.ends_plainly(step, by))
+                    && group
+                        .steps
+                        .iter()
+                        .all(|step| side.ends_plainly(step, by, alerts))
             })
     }
 
@@ -449,6 +457,9 @@ impl Sides<'_, '_> {
                 }
             }
             side.set_mark(self.at);
+            if let Side::Tree { state, .. } = side {
+                self.books.look(state, group, self.at);
+            }
             ended = Some((hold.held, spent));
         }
         let (held, spent) = ended?;

@@ -70,6 +70,8 @@ pub(crate) struct Lapse {
     pub(crate) after: After,
     /// Its call had left, so that it was spent.
     pub(crate) started: bool,
+    /// This tree numbers it, and puts it into the ledger.
+    pub(crate) is_at_home: bool,
 }
 
 impl Tree {
@@ -384,7 +386,7 @@ impl TreeState {
         }
     }
 
-    /// Ends the holds that are due. Returns the lapses that this tree has to put into the ledger. A lapsed hold can be settled late
+    /// Ends the holds that are due. Returns what lapsed. A lapsed hold can be settled late
     /// for `late`.
     #[must_use]
     pub(crate) fn lapse_due(&mut self, at: Moment, late: Duration) -> Vec<Lapse> {
@@ -417,16 +419,15 @@ impl TreeState {
                     after.push(&node.cell(epoch).unwrap_or_else(|| node.current()));
                 }
             }
-            if id.tree() == self.number {
-                lapses.push(Lapse {
-                    id,
-                    path,
-                    held,
-                    at: due,
-                    after,
-                    started,
-                });
-            }
+            lapses.push(Lapse {
+                is_at_home: id.tree() == self.number,
+                id,
+                path,
+                held,
+                at: due,
+                after,
+                started,
+            });
         }
         lapses
     }
@@ -478,7 +479,7 @@ pub(crate) mod tests {
     /// A session of ten calls.
     pub(crate) fn lone() -> Path {
         let at = Moment::from_micros(0);
-        let core = Core::new(Box::new(SystemClock), None, 0, Duration::ZERO);
+        let core = Core::new(Box::new(SystemClock), None, 0, Duration::ZERO, None);
         let home = Home {
             core: Arc::new(core),
             lanes: None,

@@ -6,6 +6,7 @@
 )]
 
 mod admin;
+mod alerts;
 mod arithmetic;
 #[cfg(all(feature = "backend", feature = "conformance"))]
 mod backend;

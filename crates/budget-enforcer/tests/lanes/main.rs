@@ -4,6 +4,8 @@
 
 #[path = "../it/admin.rs"]
 mod admin;
+#[path = "../it/alerts.rs"]
+mod alerts;
 #[path = "../it/charges.rs"]
 mod charges;
 #[path = "../it/clock.rs"]
