@@ -253,7 +253,7 @@ fn side<'a>(group: GroupRef<'a>, which: Which) -> Option<Side<'a>> {
         }
         _ => {
             let state = group.tree.lock_rest().ok()?;
-            let is_whole = true;
+            let is_whole = !state.has_meters();
             Some(Side::Tree { state, is_whole })
         }
     }

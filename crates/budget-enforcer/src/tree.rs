@@ -278,6 +278,13 @@ impl TreeState {
         }
     }
 
+    /// Whether meters may have taken something out.
+    pub(crate) fn has_meters(&self) -> bool {
+        self.grown
+            .as_ref()
+            .is_some_and(|grown| !grown.meters.is_empty())
+    }
+
     /// Meters must ask again: something may have come back.
     pub(crate) fn unpublish(&self) {
         for meter in self.grown.iter().flat_map(|grown| &grown.meters) {

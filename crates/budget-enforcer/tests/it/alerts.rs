@@ -47,7 +47,7 @@ fn each_threshold_is_told_once_a_window() {
     let id = stage.create(calls("a", 10).period(Period::Hourly).parent(org));
     let spend = |calls| {
         stage
-            .start(&charge(&id, 10 - calls))
+            .start(&charge(&id, calls))
             .settle(used(calls))
             .unwrap()
     };
