@@ -198,7 +198,7 @@ impl Metered {
         let group = self.path.only_group().ok_or(Poisoned)?;
         let mut state = group.tree.lock_quietly()?;
         let at = state.time(wall);
-        if self.is_plain(&state, group, at) && self.draw(&mut state, group, stripe, times) {
+        if is_plain(&state, group, at) && self.draw(&mut state, group, stripe, times) {
             return Ok(Ok(()));
         }
         group.tree.recall(&mut state)?;
@@ -209,7 +209,7 @@ impl Metered {
         if locked.refusal(&lines, Question::OverdraftPasses).is_none() {
             let at = locked.at();
             let [state] = &mut guards;
-            if !self.is_plain(state, group, at) || !self.draw(state, group, stripe, times) {
+            if !is_plain(state, group, at) || !self.draw(state, group, stripe, times) {
                 let mut locked = group.tree.home.core.locked(&self.path, &mut guards, wall);
                 locked.spend(&lines, None);
             }
@@ -221,13 +221,6 @@ impl Metered {
         self.until.store(ends.micros(), Ordering::Release);
         self.escrow.publish(times);
         Ok(Err(NotAdmitted))
-    }
-
-    /// Whether nothing is to be considered but limits, at `at`.
-    fn is_plain(&self, state: &TreeState, group: GroupRef<'_>, at: Moment) -> bool {
-        let plain = |node: &crate::node::Node| node.is_plain() && !node.is_over(at);
-        let mut steps = group.steps.iter();
-        !state.is_due(at) && steps.all(|step| state.node(step.node).is_some_and(plain))
     }
 
     fn draw(&self, state: &mut TreeState, group: GroupRef<'_>, stripe: usize, times: u64) -> bool {
@@ -321,6 +314,13 @@ impl Pool for TreePool<'_> {
             }
         }
     }
+}
+
+/// Whether nothing is to be considered but limits, at `at`.
+fn is_plain(state: &TreeState, group: GroupRef<'_>, at: Moment) -> bool {
+    let plain = |node: &crate::node::Node| node.is_plain() && !node.is_over(at);
+    let mut steps = group.steps.iter();
+    !state.is_due(at) && steps.all(|step| state.node(step.node).is_some_and(plain))
 }
 
 /// `unit`, so many times. What cannot be counted stops at the largest number, which nothing admits.

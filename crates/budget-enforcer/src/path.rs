@@ -34,9 +34,9 @@ impl BudgetPath {
     pub(crate) fn new(path: Path, lines: Lines) -> Self {
         let first = Resolved { path, lines };
         let lanes = first.path.groups().map(|group| group.tree.lane_count());
-        let others = (1..lanes.max().unwrap_or(0)).map(|_| first.apart());
+        let copies = (1..lanes.max().unwrap_or(0)).map(|_| first.apart());
         Self {
-            others: others.collect(),
+            others: copies.collect(),
             first,
         }
     }
