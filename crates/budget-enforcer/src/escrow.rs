@@ -7,6 +7,9 @@
 
 use crate::sync::{AtomicU64, Ordering};
 
+/// The most that is set aside at once: what is counted out must stay countable.
+const MOST: u64 = 1 << 40;
+
 /// Where units come from and go back to.
 pub(crate) trait Pool {
     /// How many units it has left.
@@ -74,7 +77,7 @@ impl Escrow {
         let parts = u64::try_from(self.stripes.len())
             .unwrap_or(u64::MAX)
             .saturating_mul(2);
-        let more = rest.checked_div(parts).unwrap_or(0);
+        let more = rest.checked_div(parts).unwrap_or(0).min(MOST);
         let all = units.saturating_add(more);
         pool.take(all);
         if let Some(Stripe(left)) = self.stripe(stripe) {

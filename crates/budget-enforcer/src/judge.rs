@@ -155,14 +155,13 @@ fn step_refusal(
     }
     for dimension in Dimension::ALL {
         let asked = want.units(dimension);
-        // What was overspent blocks every charge, also one that does not touch this dimension: it would be booked late again.
-        let blocks = asked.is_none()
-            && node.limits().units(dimension).is_some()
-            && cell.is_overspent(dimension);
-        let units = asked.unwrap_or(u64::from(blocks));
+        // What was overspent blocks every charge, also one of nothing in this dimension: it would be booked late again.
+        let blocks = node.limits().units(dimension).is_some() && cell.is_overspent(dimension);
+        let units = asked.unwrap_or(0).max(u64::from(blocks));
         // The largest number stands for sums that cannot be counted, too.
         if units > cell.available(dimension, node.limits()) || units == u64::MAX {
             let figures = Figures::of(&cell, node.limits(), dimension, asked);
+            let units = asked.unwrap_or(0);
             let retry = retry(tree, step, node, &cell, dimension, units, at);
             return Some(BudgetDecision::on_figures(
                 Code::ExceedsBudget,
@@ -195,11 +194,8 @@ fn retry(
 ) -> Retry {
     let limit = node.limits().units(dimension);
     let counter = cell.counters.get(dimension);
-    let without_holds = counter
-        .capacity(limit)
-        .saturating_sub(counter.spent)
-        .saturating_sub(counter.overspent);
-    if units <= without_holds
+    let without_holds = counter.capacity(limit).saturating_sub(counter.spent);
+    if counter.overspent.saturating_add(units) <= without_holds
         && let Some(due) = tree.first_return(step.node, dimension, at)
     {
         return Retry::AfterHoldsExpire(due.to_time());

@@ -120,11 +120,14 @@ impl BudgetEnforcer {
 }
 
 impl Meter {
-    /// Spends the charge `times` times, all of them or none. Mostly one atomic exchange; a refusal of what was refused before, two atomic loads.
+    /// Spends the charge `times` times, all of them or none; nothing at all always can be. Mostly one atomic exchange; a refusal of what was refused before, two atomic loads.
     ///
     /// # Errors
     /// [`NotAdmitted`]; nothing was changed.
     pub fn spend(&self, times: u64) -> Result<(), NotAdmitted> {
+        if times == 0 {
+            return Ok(());
+        }
         let metered = &self.handle.0;
         let stripe = lane::own();
         let until = Moment::from_micros(metered.until.load(Ordering::Acquire));
@@ -198,7 +201,7 @@ impl Metered {
         let group = self.path.only_group().ok_or(Poisoned)?;
         let mut state = group.tree.lock_quietly()?;
         let at = state.time(wall);
-        if is_plain(&state, group, at) && self.draw(&mut state, group, stripe, times) {
+        if self.is_plain(&state, group, at) && self.draw(&mut state, group, stripe, times) {
             return Ok(Ok(()));
         }
         group.tree.recall(&mut state)?;
@@ -209,7 +212,7 @@ impl Metered {
         if locked.refusal(&lines, Question::OverdraftPasses).is_none() {
             let at = locked.at();
             let [state] = &mut guards;
-            if !is_plain(state, group, at) || !self.draw(state, group, stripe, times) {
+            if !self.is_plain(state, group, at) || !self.draw(state, group, stripe, times) {
                 let mut locked = group.tree.home.core.locked(&self.path, &mut guards, wall);
                 locked.spend(&lines, None);
             }
@@ -223,6 +226,20 @@ impl Metered {
         Ok(Err(NotAdmitted))
     }
 
+    /// Whether nothing is to be considered but what is left, at `at`.
+    fn is_plain(&self, state: &TreeState, group: GroupRef<'_>, at: Moment) -> bool {
+        let wants = self.unit.wants();
+        !state.is_due(at)
+            && group.steps.iter().all(|step| {
+                state.node(step.node).is_some_and(|node| {
+                    let want = wants.at(step.lines);
+                    node.is_plain()
+                        && !node.is_over(at)
+                        && !(step.is_named && want.evades(node.caps.must_touch))
+                })
+            })
+    }
+
     fn draw(&self, state: &mut TreeState, group: GroupRef<'_>, stripe: usize, times: u64) -> bool {
         let mut pool = TreePool {
             unit: &self.unit,
@@ -232,7 +249,9 @@ impl Metered {
         let Some(taken) = self.escrow.draw(&mut pool, stripe, times) else {
             return false;
         };
-        self.granted.fetch_add(taken, Ordering::Relaxed);
+        let granted = self.granted.load(Ordering::Relaxed);
+        self.granted
+            .store(granted.saturating_add(taken), Ordering::Relaxed);
         self.until
             .store(ends(state, group).micros(), Ordering::Release);
         // What this one has set aside, others must have taken back before they are refused.
@@ -314,13 +333,6 @@ impl Pool for TreePool<'_> {
             }
         }
     }
-}
-
-/// Whether nothing is to be considered but limits, at `at`.
-fn is_plain(state: &TreeState, group: GroupRef<'_>, at: Moment) -> bool {
-    let plain = |node: &crate::node::Node| node.is_plain() && !node.is_over(at);
-    let mut steps = group.steps.iter();
-    !state.is_due(at) && steps.all(|step| state.node(step.node).is_some_and(plain))
 }
 
 /// `unit`, so many times. What cannot be counted stops at the largest number, which nothing admits.

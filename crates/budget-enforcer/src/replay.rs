@@ -62,7 +62,18 @@ pub(crate) fn replay(engine: &Engine) -> Result<(), BudgetError> {
         .books
         .ledger
         .bound(engine.config.max_transactions);
-    each_tree(engine, TreeState::detach_all)
+    each_tree(engine, TreeState::detach_all)?;
+    // A clock that was set back meanwhile may be put right again: no later than the newest event, that is no jump.
+    let newest = engine.with_trees(|trees| {
+        let mut newest = Moment::DAWN;
+        for tree in trees {
+            newest = newest.max(tree.lock()?.mark());
+        }
+        Ok::<_, Poisoned>(newest)
+    })??;
+    let time = &engine.core.time;
+    time.accept(time.wall().max(newest));
+    Ok(())
 }
 
 fn apply(engine: &Engine, event: Event) -> Result<(), BudgetError> {

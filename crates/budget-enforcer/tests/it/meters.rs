@@ -171,6 +171,18 @@ fn it_needs_one_tree_and_amounts() {
 }
 
 #[test]
+fn a_limit_that_moves_to_another_dimension_is_not_passed_by() {
+    let stage = stage();
+    let id = stage.create(calls("a", 100));
+    let meter = stage.budget.meter(&charge(&id, 1)).unwrap();
+    meter.spend(1).unwrap();
+    let tokens = Limits::NONE.tokens(5);
+    stage.admin.update_limit(&id, tokens).unwrap();
+    assert_eq!(meter.spend(1), Err(NotAdmitted));
+    assert_eq!(meter.check(1).code(), "amount_missing");
+}
+
+#[test]
 fn with_a_journal_every_spend_is_an_event() {
     let journal = MemoryJournal::new();
     let (budget, admin) = BudgetEnforcer::builder()
@@ -227,7 +239,7 @@ enum Step {
 
 fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
-        6 => (0_usize..2, 0_u64..6).prop_map(|(meter, times)| Step::Meter(meter, times)),
+        6 => (0_usize..2, 1_u64..6).prop_map(|(meter, times)| Step::Meter(meter, times)),
         2 => (1_u64..9).prop_map(Step::Hold),
         1 => Just(Step::Release),
         2 => (0_u64..12).prop_map(Step::Settle),

@@ -92,6 +92,11 @@ impl Model {
         self.limit[envelope].saturating_sub(used.debt + used.spent + self.reserved(envelope, cell))
     }
 
+    /// What was overspent blocks even nothing.
+    fn has(&self, envelope: usize, cell: usize, amount: u64) -> bool {
+        amount <= self.available(envelope, cell) && self.cells[envelope][cell].overspent == 0
+    }
+
     fn cover(&mut self, envelope: usize, cell: usize) {
         let covered = self
             .available(envelope, cell)
@@ -180,7 +185,7 @@ impl Model {
         then.touch(&envelopes, now);
         if amounts
             .iter()
-            .any(|(envelope, amount)| *amount > then.available(*envelope, then.newest(*envelope)))
+            .any(|(envelope, amount)| !then.has(*envelope, then.newest(*envelope), *amount))
         {
             return false;
         }
@@ -278,7 +283,7 @@ impl Model {
         then.touch(&envelopes, self.time(&envelopes, wall));
         let fits = amounts
             .iter()
-            .all(|(envelope, amount)| *amount <= then.available(*envelope, then.newest(*envelope)));
+            .all(|(envelope, amount)| then.has(*envelope, then.newest(*envelope), *amount));
         if fits || always {
             *self = then;
             for (envelope, amount) in amounts {
@@ -625,7 +630,7 @@ impl Play {
             .parts
             .iter()
             .zip(&extra)
-            .all(|(part, (_, more))| *more <= then.available(part.envelope, part.cell));
+            .all(|(part, (_, more))| then.has(part.envelope, part.cell, *more));
         let drawn = running.draw(used(more));
         assert_eq!(drawn.is_ok(), lives && fits, "{drawn:?}");
         if drawn.is_ok() {
