@@ -27,6 +27,8 @@ use crate::tree::{Lapse, TreeState};
 pub(crate) struct Books {
     pub(crate) ledger: Ledger,
     pub(crate) late: Duration,
+    /// The longest that a hold can be asked for.
+    pub(crate) longest: Duration,
     pub(crate) alerts: Option<Alerts>,
 }
 

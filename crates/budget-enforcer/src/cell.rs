@@ -61,6 +61,32 @@ impl Cell {
         }
     }
 
+    /// Into how many more windows `next`, which follows it, is followed in the same way: each dimension stays as it is, or
+    /// pays one limit of a debt that lasts longer. A debt of a million windows is not walked window by window.
+    pub(crate) fn steps_alike(&self, next: &Self, limits: &Limits) -> u64 {
+        let steps = |dimension| {
+            let (before, after) = (self.counters.get(dimension), next.counters.get(dimension));
+            if before == after {
+                return u64::MAX;
+            }
+            let limit = limits.units(dimension).unwrap_or(0);
+            let lasting = after.debt.saturating_sub(1).checked_div(limit).unwrap_or(0);
+            if after.credit == 0 { lasting } else { 0 }
+        };
+        Dimension::ALL.into_iter().map(steps).min().unwrap_or(0)
+    }
+
+    /// Takes so many such steps at once, to the window of `span`.
+    pub(crate) fn skip(&mut self, steps: u64, before: &Self, span: Span, limits: &Limits) {
+        self.each(limits, |dimension, counter, limit| {
+            if counter != before.counters.get(dimension) {
+                let paid = limit.unwrap_or(0).saturating_mul(steps);
+                counter.debt = counter.debt.saturating_sub(paid);
+            }
+        });
+        self.span = span;
+    }
+
     /// What it could still cover, once it is over.
     pub(crate) fn closed(mut self, limits: &Limits, rollover: bool) -> Self {
         let next = self.follower(self.span, limits, rollover);

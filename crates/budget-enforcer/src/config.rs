@@ -36,6 +36,9 @@ pub struct BudgetEnforcerConfig {
     /// How long a reservation lasts where its caller does not say. Default: 5 minutes.
     #[serde(with = "text")]
     pub default_ttl: Duration,
+    /// The longest that a reservation can be asked for, or renewed by. Default: 1 day.
+    #[serde(with = "text")]
+    pub max_ttl: Duration,
     /// How long an expired reservation that no guard holds can still be settled late. Default: 1 hour.
     #[serde(with = "text")]
     pub late_settle_window: Duration,
@@ -76,6 +79,7 @@ impl Default for BudgetEnforcerConfig {
             rollover_on_reset: false,
             max_sessions: 100_000,
             default_ttl: Duration::from_secs(5 * 60),
+            max_ttl: Duration::from_secs(24 * 60 * 60),
             late_settle_window: Duration::from_secs(60 * 60),
             max_transactions: 65_536,
             lanes: Lanes::WhenContended,
@@ -129,6 +133,7 @@ impl BudgetEnforcerConfig {
         let longest = Duration::from_secs(100 * 366 * 24 * 60 * 60);
         let lengths = [
             ("default_ttl", self.default_ttl),
+            ("max_ttl", self.max_ttl),
             ("late_settle_window", self.late_settle_window),
             ("idempotency_window", self.idempotency_window),
         ];
@@ -139,6 +144,12 @@ impl BudgetEnforcerConfig {
                     why: "it must be longer than zero and at most 100 years",
                 });
             }
+        }
+        if self.default_ttl > self.max_ttl {
+            return Err(BudgetError::InvalidConfig {
+                field: "default_ttl",
+                why: "it must not be longer than `max_ttl`",
+            });
         }
         if self.max_idempotency_keys == 0 {
             let why = "at least one key must be remembered, else a repeated request would be taken as new";

@@ -26,17 +26,19 @@ pub(crate) struct Core {
 }
 
 impl Core {
-    /// With a ledger of about `rows` rows, and holds that can be settled `late` after they expired.
+    /// With a ledger of about `rows` rows, holds of at most `longest`, and such as can be settled `late` after they expired.
     pub(crate) fn new(
         clock: Box<dyn Clock>,
         journal: Option<Box<dyn BudgetJournal>>,
         rows: usize,
         late: Duration,
+        longest: Duration,
         alerts: Option<Alerts>,
     ) -> Self {
         let books = Books {
             ledger: Ledger::new(rows),
             late,
+            longest,
             alerts,
         };
         Self {

@@ -9,7 +9,6 @@ use arc_swap::ArcSwap;
 use time::OffsetDateTime;
 
 use crate::alert::Alerts;
-use crate::amounts::Limits;
 use crate::charge::{Charge, Envelope};
 use crate::claims::{Answer, Claims};
 use crate::clock::Clock;
@@ -24,12 +23,10 @@ use crate::journal::{BudgetJournal, Revision, StoreError};
 use crate::key::IdempotencyKey;
 use crate::lane::LaneSet;
 use crate::moment::Moment;
-use crate::node::Node;
 use crate::path::{MAX_LINES, Path};
 use crate::plain::Caps;
 use crate::sessions::Sessions;
 use crate::tree::{Home, Tree};
-use crate::window::Schedule;
 use crate::writer::Meta;
 
 #[derive(Debug)]
@@ -37,10 +34,10 @@ pub(crate) struct Engine {
     pub(crate) config: BudgetEnforcerConfig,
     pub(crate) core: Arc<Core>,
     pub(crate) claims: Mutex<Claims>,
-    sessions: Sessions,
+    pub(crate) sessions: Sessions,
     /// What all sessions stand on, and what the template limits them to.
-    session_home: Arc<Home>,
-    session_caps: Arc<Caps>,
+    pub(crate) session_home: Arc<Home>,
+    pub(crate) session_caps: Arc<Caps>,
     pub(crate) budgets: ArcSwap<HashMap<BudgetId, Path>>,
     /// All trees by number. Whoever makes one holds the lock for as long as it takes.
     pub(crate) registry: RwLock<Vec<Arc<Tree>>>,
@@ -66,7 +63,14 @@ impl Engine {
         } else {
             config.max_transactions
         };
-        let core = Core::new(clock, journal, rows, config.late_settle_window, alerts);
+        let core = Core::new(
+            clock,
+            journal,
+            rows,
+            config.late_settle_window,
+            config.max_ttl,
+            alerts,
+        );
         let core = Arc::new(core);
         let session_home = Home {
             core: Arc::clone(&core),
@@ -149,7 +153,7 @@ impl Engine {
                     if let Some((_, path)) = fresh.iter().find(|(known, _)| known == id) {
                         path.clone()
                     } else {
-                        let limits = self.room_for(id)?;
+                        let limits = self.room_for(id, fresh.len())?;
                         // A number that no registered tree has: only the order among the locks matters.
                         let number = u64::MAX.saturating_sub(number_of(&fresh));
                         let path = Path::Lone(self.session_tree(id, limits, number, wall));
@@ -168,105 +172,6 @@ impl Engine {
             path,
             is_fresh: !fresh.is_empty(),
         })
-    }
-
-    /// Looks up the envelopes of `charge` and opens the sessions that do not exist yet.
-    pub(crate) fn open(&self, charge: &Charge, wall: Moment) -> Result<Path, BudgetDenied> {
-        let found = self.find(charge, wall)?;
-        if !found.is_fresh {
-            return Ok(found.path);
-        }
-        for (envelope, _) in charge.lines() {
-            if let Envelope::Session(id) = envelope {
-                self.open_session(id, wall)?;
-            }
-        }
-        Ok(self.find(charge, wall)?.path)
-    }
-
-    /// The session's path; opens it on first use.
-    pub(crate) fn open_session(&self, id: &SessionId, wall: Moment) -> Result<Path, BudgetDenied> {
-        if let Some(path) = self.session(id) {
-            return Ok(path);
-        }
-        let mut registry = self.registry.write().map_err(|_| Poisoned)?;
-        if let Some(path) = self.session(id) {
-            return Ok(path);
-        }
-        let limits = self.room_for(id)?;
-        let tree = number_of(&registry);
-        let act = || Act::SessionOpened {
-            session: id.clone(),
-            limits,
-            tree,
-        };
-        self.core
-            .writer
-            .write(wall, Meta::default, act)
-            .map_err(BudgetDenied::unavailable)?;
-        let tree = self.add_session(&mut registry, id, limits, wall);
-        Ok(Path::Lone(tree))
-    }
-
-    /// The limits that session `id` would have, if there is room for one more.
-    pub(crate) fn room_for(&self, id: &SessionId) -> Result<Limits, BudgetDenied> {
-        let refuse = |code| Err(BudgetDecision::bare(code, Some(id.into())).into());
-        match self.config.session {
-            None => refuse(Code::NoBudget),
-            Some(_) if self.sessions.len() >= self.config.max_sessions => {
-                refuse(Code::SessionLimit)
-            }
-            Some(limits) => Ok(limits),
-        }
-    }
-
-    /// A session as it would be if it were opened.
-    pub(crate) fn imagined_session(
-        &self,
-        id: &SessionId,
-        wall: Moment,
-    ) -> Result<Path, BudgetDenied> {
-        let tree = self.session_tree(id, self.room_for(id)?, u64::MAX, wall);
-        Ok(Path::Lone(tree))
-    }
-
-    pub(crate) fn session_tree(
-        &self,
-        id: &SessionId,
-        limits: Limits,
-        number: u64,
-        at: Moment,
-    ) -> Arc<Tree> {
-        let caps = if self.session_caps.limits == limits {
-            Arc::clone(&self.session_caps)
-        } else {
-            Arc::new(Caps::of_session(limits))
-        };
-        let node = Node::new(caps, Schedule::lifetime(), false, false, at, 0);
-        let home = Arc::clone(&self.session_home);
-        Arc::new(Tree::new(number, id.into(), home, node, at))
-    }
-
-    fn add_session(
-        &self,
-        registry: &mut Vec<Arc<Tree>>,
-        id: &SessionId,
-        limits: Limits,
-        at: Moment,
-    ) -> Arc<Tree> {
-        let tree = self.session_tree(id, limits, number_of(registry), at);
-        self.keep_session(registry, id, Arc::clone(&tree));
-        tree
-    }
-
-    pub(crate) fn keep_session(
-        &self,
-        registry: &mut Vec<Arc<Tree>>,
-        id: &SessionId,
-        tree: Arc<Tree>,
-    ) {
-        registry.push(Arc::clone(&tree));
-        self.sessions.insert(id.clone(), tree);
     }
 
     /// Has the journal keep a snapshot, where it wants one.
@@ -292,22 +197,6 @@ impl Engine {
             core: Arc::clone(&self.core),
             lanes: LaneSet::new(lanes),
         })
-    }
-
-    /// Opens a session that a journal tells of.
-    pub(crate) fn restore_session(
-        &self,
-        id: &SessionId,
-        limits: Limits,
-        tree: u64,
-        at: Moment,
-    ) -> Result<(), BudgetError> {
-        let mut registry = self.registry.write().map_err(|_| Poisoned)?;
-        if number_of(&registry) != tree || self.sessions.find(id).is_some() {
-            return Err(BudgetError::Unknown(id.into()));
-        }
-        self.add_session(&mut registry, id, limits, at);
-        Ok(())
     }
 
     /// All trees, in the order of locking. No tree can be made until `f` returns.

@@ -2,6 +2,7 @@
 
 use std::error::Error;
 use std::fmt;
+use std::time::Duration;
 
 use crate::charge::Envelope;
 use crate::decision::BudgetDenied;
@@ -109,9 +110,12 @@ pub enum BudgetError {
     /// The envelope is closed, and stays so.
     #[error("{} is closed", .0.plain())]
     Closed(Envelope),
-    /// A time to live that is no time.
-    #[error("a time to live of zero holds nothing")]
-    InvalidTtl,
+    /// A time to live that is no time, or longer than is allowed.
+    #[error("a time to live must be longer than zero and at most {} seconds", .most.as_secs())]
+    InvalidTtl {
+        /// The longest that is allowed.
+        most: Duration,
+    },
     /// A note that is too long for the ledger.
     #[error("the note is {len} bytes long, and 1024 is the most")]
     NoteTooLong {

@@ -75,6 +75,10 @@ macro_rules! tree_id {
             pub(crate) const fn tree(self) -> u64 {
                 self.tree
             }
+
+            pub(crate) const fn serial(self) -> u64 {
+                self.serial
+            }
         }
 
         impl fmt::Display for $name {
@@ -133,12 +137,6 @@ tree_id! {
 tree_id! {
     /// Name of a ledger row, unique within a journal.
     TransactionId, "t", "transaction id"
-}
-
-impl ReservationId {
-    pub(crate) const fn serial(self) -> u64 {
-        self.serial
-    }
 }
 
 fn hex(text: &str) -> Option<u64> {

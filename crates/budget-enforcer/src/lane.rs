@@ -19,7 +19,7 @@ use crate::holds::Holds;
 use crate::lines::Lines;
 use crate::moment::Moment;
 use crate::path::GroupRef;
-use crate::plain::{Plain, Want};
+use crate::plain::{Plain, UNLIMITED, Want};
 use crate::tree::TreeState;
 
 /// How many callers must have waited for a tree before it is worth slicing.
@@ -30,6 +30,9 @@ const AHEAD: u64 = 4096;
 
 /// Ids that a lane takes beforehand.
 const IDS: u64 = 1 << 20;
+
+/// Rows have ids, too: a hold has two, one for its beginning, one for its end.
+pub(crate) const ROWS_OF_A_LANE: u64 = IDS * 2;
 
 /// The number of the current thread's lane.
 pub(crate) fn own() -> usize {
@@ -219,12 +222,12 @@ impl Lane {
         self.until = Moment::NEVER;
         self.mark = state.mark;
         self.epoch = state.epoch();
-        // Ids are given out once. A hold has two rows: one for its beginning, one for its end.
+        // Ids are given out once.
         self.next_hold = state.next_hold;
         self.last_id = state.next_hold.saturating_add(IDS);
         state.next_hold = self.last_id;
         self.next_row = state.next_row;
-        state.next_row = state.next_row.saturating_add(IDS.saturating_mul(2));
+        state.next_row = state.next_row.saturating_add(ROWS_OF_A_LANE);
     }
 
     /// Takes more of node `index` for charges of `want`, a part of what is left. Whether it has enough for one.
@@ -255,7 +258,7 @@ impl Lane {
         slice.epoch = node.epoch();
         for dimension in Dimension::ALL {
             if node.caps.limits.units(dimension).is_none() {
-                *slice.granted.get_mut(dimension) = u64::MAX;
+                *slice.granted.get_mut(dimension) = UNLIMITED;
                 continue;
             }
             let want = *want.units.get(dimension);

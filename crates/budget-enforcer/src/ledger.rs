@@ -1,12 +1,13 @@
 //! The newest rows of the ledger, in a bounded number of them: memory does not grow with traffic.
 //!
-//! Rows lie in shards by tree, each with a short lock of its own that is taken last, so that trees do not wait for each other.
+//! Rows lie in shards by tree and lane, each with a short lock of its own that is taken last, so that trees do not wait for each other.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::amounts::Amounts;
 use crate::hold::TransactionId;
+use crate::lane::ROWS_OF_A_LANE;
 use crate::row::Row;
 use crate::transaction::{TransactionFilter, Transactions};
 
@@ -135,7 +136,9 @@ impl Ledger {
     }
 
     fn shard(&self, id: TransactionId) -> MutexGuard<'_, Shard> {
-        let number = usize::try_from(id.tree()).unwrap_or(0) % SHARDS;
+        // Lanes of a tree number their rows far apart: then their threads do not wait for each other here, either.
+        let number = id.tree().wrapping_add(id.serial() / ROWS_OF_A_LANE);
+        let number = usize::try_from(number).unwrap_or(0) % SHARDS;
         // `number` is below the length; the first shard stands in for what cannot be.
         let [first, ..] = &self.shards;
         lock(self.shards.get(number).unwrap_or(first))

@@ -54,6 +54,7 @@ mod lane;
 mod ledger;
 mod lines;
 mod moment;
+mod opening;
 mod path;
 mod quick;
 mod reading;

@@ -65,6 +65,11 @@ impl Lines {
         }
     }
 
+    /// Whether every line touches anything, with numbers that can be counted.
+    pub(crate) fn are_plain(&self) -> bool {
+        self.as_slice().iter().all(|line| Want::of(line).is_plain())
+    }
+
     /// Line by line; both have one for each envelope named.
     pub(crate) fn plus(&self, more: &Self) -> Self {
         match (self, more) {
@@ -78,6 +83,12 @@ impl Lines {
                 Self::Many(sums.collect())
             }
         }
+    }
+
+    /// Whether no line is more than that of `other`.
+    pub(crate) fn is_within(&self, other: &Self) -> bool {
+        let mut both = self.as_slice().iter().zip(other.as_slice());
+        both.all(|(own, other)| Want::of(own).is_within(&Want::of(other)))
     }
 
     /// In each dimension the least of the lines that have it.

@@ -15,7 +15,7 @@ use crate::judge::Question;
 use crate::lane;
 use crate::lines::Lines;
 use crate::moment::Moment;
-use crate::path::{GroupRef, Path};
+use crate::path::{GroupRef, Path, Step};
 use crate::plain::Want;
 use crate::row::{After, Row};
 use crate::transaction::TransactionKind;
@@ -76,7 +76,7 @@ impl BudgetEnforcer {
     /// A meter for `charge`, whose envelopes must be in one tree: a budget and those above it, or a session. Opens the session on first use.
     ///
     /// # Errors
-    /// [`BudgetDenied`] as for [`resolve`](Self::resolve); `amount_missing` where an amount is missing; `too_many_envelopes` where they are in several trees.
+    /// [`BudgetDenied`] as for [`resolve`](Self::resolve); `amount_missing` where an amount is missing or too large to be counted; `too_many_envelopes` where they are in several trees.
     pub fn meter(&self, charge: &Charge) -> Result<Meter, BudgetDenied> {
         let lines = Lines::of(charge);
         let path = self.engine.open(charge, self.engine.reading(None))?;
@@ -89,7 +89,7 @@ impl BudgetEnforcer {
             .ok_or_else(|| refuse(Code::TooManyEnvelopes))?;
         let mut state = group.tree.lock()?;
         let wants = lines.wants();
-        let evades = |step: &crate::path::Step| {
+        let evades = |step: &Step| {
             let node = state.node(step.node);
             let must_touch = node.map_or(0, |node| node.caps.must_touch);
             step.is_named && wants.at(step.lines).evades(must_touch)
@@ -207,6 +207,12 @@ impl Metered {
         group.tree.recall(&mut state)?;
         let lines = times_of(&self.unit, times);
         let mut guards = [state];
+        let [state] = &mut guards;
+        let is_over = |step: &Step| state.node(step.node).is_some_and(|node| node.is_over(at));
+        if state.is_due(at) || group.steps.iter().any(is_over) {
+            // What comes back with time is taken for granted after it: a clock that is set back must not find the word again.
+            state.unpublish();
+        }
         let mut locked = group.tree.home.core.locked(&self.path, &mut guards, wall);
         locked.advance();
         if locked.refusal(&lines, Question::OverdraftPasses).is_none() {

@@ -268,12 +268,17 @@ impl Node {
         };
         let mut next = cell;
         while next.span.end <= at {
-            let after = follower(&next);
+            let before = next;
+            next = follower(&before);
             // Once a window hands on just what it was handed, so do all that follow.
-            let steady = after.counters == next.counters;
-            next = after;
-            if steady {
+            if next.counters == before.counters {
                 next.span = windows.schedule.span(at);
+            } else if let Some((steps, span)) =
+                windows
+                    .schedule
+                    .ahead(next.span, before.steps_alike(&next, limits), at)
+            {
+                next.skip(steps, &before, span, limits);
             }
         }
         next
@@ -437,5 +442,59 @@ impl Node {
     fn used(&self, dimension: Dimension) -> u64 {
         let spent = *self.plain.spent.get(dimension);
         spent.saturating_add(*self.plain.reserved.get(dimension))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::period::Period;
+    use crate::window::Zone;
+
+    proptest! {
+        /// Many windows at once are what they are one by one.
+        #[test]
+        fn windows_are_followed_alike_however_many_are_skipped(
+            overspent in 0_u64..2_000,
+            spent in 0_u64..30,
+            debt in 0_u64..300,
+            limit in prop::option::of(0_u64..30),
+            rollover in any::<bool>(),
+            hours in 0_u64..200,
+        ) {
+            let start = Moment::from_micros(0);
+            let schedule = Schedule::anchored(Period::Hourly, Zone::utc(), start);
+            let limits = Limits { calls: limit, tokens: Some(7), cost: None };
+            let caps = Arc::new(Caps::of_budget(limits, 0));
+            let node = Node::new(caps, schedule.clone(), rollover, false, start, 0);
+            let mut cell = node.current();
+            let calls = Counter { spent, overspent, debt, ..Counter::default() };
+            *cell.counters.get_mut(Dimension::Calls) = calls;
+            *cell.counters.get_mut(Dimension::Tokens) = Counter { overspent: overspent / 3, ..Counter::default() };
+            let hour = |hour: u64| start.plus(std::time::Duration::from_secs(3600 * hour));
+            let mut slow = cell;
+            for number in 1..=hours {
+                slow = slow.follower(schedule.span(hour(number)), &limits, rollover);
+            }
+            prop_assert_eq!(node.follow(cell, hour(hours)), slow);
+        }
+    }
+
+    #[test]
+    fn a_debt_of_a_million_windows_is_paid_at_once() {
+        let start = Moment::from_micros(0);
+        let schedule = Schedule::anchored("every 60s".parse().unwrap(), Zone::utc(), start);
+        let caps = Arc::new(Caps::of_budget(Limits::NONE.calls(1), 0));
+        let node = Node::new(caps, schedule, false, false, start, 0);
+        let mut cell = node.current();
+        cell.counters.get_mut(Dimension::Calls).overspent = u64::MAX;
+        let century = start.plus(std::time::Duration::from_secs(100 * 365 * 86_400));
+        let then = node.follow(cell, century);
+        assert_eq!(
+            then.counters.get(Dimension::Calls).debt,
+            u64::MAX - (100 * 365 * 1_440 - 1)
+        );
     }
 }

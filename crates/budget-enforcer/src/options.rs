@@ -34,7 +34,7 @@ impl CallOptions {
         self
     }
 
-    /// How long a reservation lasts, in place of the configured time.
+    /// How long a reservation lasts, in place of the configured time; at most as long as configured.
     pub fn ttl(mut self, ttl: Duration) -> Self {
         self.ttl = Some(ttl);
         self
@@ -60,7 +60,7 @@ impl CallOptions {
         }
     }
 
-    pub(crate) fn validate(&self) -> Result<(), BudgetError> {
+    pub(crate) fn validate(&self, longest: Duration) -> Result<(), BudgetError> {
         if let Some(len) = self
             .note
             .as_ref()
@@ -70,15 +70,15 @@ impl CallOptions {
             return Err(BudgetError::NoteTooLong { len });
         }
         match self.ttl {
-            Some(ttl) => check_ttl(ttl),
+            Some(ttl) => check_ttl(ttl, longest),
             None => Ok(()),
         }
     }
 }
 
-pub(crate) fn check_ttl(ttl: Duration) -> Result<(), BudgetError> {
-    if ttl < Duration::from_micros(1) {
-        Err(BudgetError::InvalidTtl)
+pub(crate) fn check_ttl(ttl: Duration, most: Duration) -> Result<(), BudgetError> {
+    if ttl < Duration::from_micros(1) || ttl > most {
+        Err(BudgetError::InvalidTtl { most })
     } else {
         Ok(())
     }

@@ -119,6 +119,15 @@ pub(crate) struct Step {
     pub(crate) rank: usize,
 }
 
+impl Group {
+    fn as_ref(&self) -> GroupRef<'_> {
+        GroupRef {
+            tree: &self.tree,
+            steps: &self.steps,
+        }
+    }
+}
+
 /// The only step of a lone root.
 static LONE: [Step; 1] = [Step {
     node: 0,
@@ -231,11 +240,20 @@ impl Path {
             Self::Lone(tree) => (Some(GroupRef { tree, steps: &LONE }), None),
             Self::Joined(joined) => (None, Some(&*joined.groups)),
         };
-        let joined = joined.unwrap_or_default().iter().map(|group| GroupRef {
-            tree: &group.tree,
-            steps: &group.steps,
-        });
+        let joined = joined.unwrap_or_default().iter().map(Group::as_ref);
         lone.into_iter().chain(joined)
+    }
+
+    /// What it touches where that is in one tree or in two; `None`: in more.
+    pub(crate) fn one_or_two(&self) -> Option<(GroupRef<'_>, Option<GroupRef<'_>>)> {
+        match self {
+            Self::Lone(tree) => Some((GroupRef { tree, steps: &LONE }, None)),
+            Self::Joined(joined) => match &*joined.groups {
+                [only] => Some((only.as_ref(), None)),
+                [first, second] => Some((first.as_ref(), Some(second.as_ref()))),
+                _ => None,
+            },
+        }
     }
 
     /// All its steps, with the envelopes that they are of.

@@ -2,11 +2,14 @@
 
 use crate::amounts::{Amounts, Dimension, Limits, PerDimension};
 
+/// Room for everything but the largest number, which stands for sums that cannot be counted.
+pub(crate) const UNLIMITED: u64 = u64::MAX - 1;
+
 /// What a node may use, ready to be compared.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Caps {
     pub(crate) limits: Limits,
-    /// The limits, and the largest number where there is none.
+    /// The limits, and [`UNLIMITED`] where there is none.
     pub(crate) units: PerDimension<u64>,
     /// The dimensions of which a charge that names the envelope must touch at least one. Zero: it need not.
     pub(crate) must_touch: u8,
@@ -30,7 +33,11 @@ impl Caps {
     /// Limits of a window of a budget, whose windows limit the dimensions `must_touch` altogether.
     pub(crate) fn of_budget(limits: Limits, must_touch: u8) -> Self {
         Self {
-            units: PerDimension::from_fn(|dimension| limits.units(dimension).unwrap_or(u64::MAX)),
+            units: PerDimension::from_fn(|dimension| {
+                limits
+                    .units(dimension)
+                    .map_or(UNLIMITED, |limit| limit.min(UNLIMITED))
+            }),
             must_touch,
             limits,
         }
@@ -53,6 +60,7 @@ impl Caps {
 }
 
 impl Want {
+    #[inline]
     pub(crate) fn of(amounts: &Amounts) -> Self {
         Self {
             units: PerDimension::from_fn(|dimension| amounts.units(dimension).unwrap_or(0)),
@@ -79,12 +87,12 @@ impl Want {
 
 impl Plain {
     /// Whether there is room for `want` under `caps`.
+    #[inline]
     pub(crate) fn fits(&self, want: &Want, caps: &PerDimension<u64>) -> bool {
         let used = self.spent.0.iter().zip(&self.reserved.0);
-        let mut each = want.units.0.iter().zip(&caps.0).zip(used);
-        each.all(|((want, cap), (spent, reserved))| {
-            // The largest number stands for sums that cannot be counted.
-            *want <= cap.saturating_sub(*spent).saturating_sub(*reserved) && *want < u64::MAX
+        let each = want.units.0.iter().zip(&caps.0).zip(used);
+        each.fold(true, |fits, ((want, cap), (spent, reserved))| {
+            fits & (*want <= cap.saturating_sub(*spent).saturating_sub(*reserved))
         })
     }
 
@@ -95,18 +103,21 @@ impl Plain {
             .saturating_sub(*self.reserved.get(dimension))
     }
 
+    #[inline]
     pub(crate) fn hold(&mut self, want: &Want) {
         for (reserved, want) in self.reserved.0.iter_mut().zip(&want.units.0) {
             *reserved = reserved.saturating_add(*want);
         }
     }
 
+    #[inline]
     pub(crate) fn release(&mut self, held: &Want) {
         for (reserved, held) in self.reserved.0.iter_mut().zip(&held.units.0) {
             *reserved = reserved.saturating_sub(*held);
         }
     }
 
+    #[inline]
     pub(crate) fn spend(&mut self, used: &Want) {
         for (spent, used) in self.spent.0.iter_mut().zip(&used.units.0) {
             *spent = spent.saturating_add(*used);

@@ -11,11 +11,10 @@ use crate::amounts::Amounts;
 use crate::booking::Books;
 use crate::hold::{Hold, ReservationId, Stage, TransactionId};
 use crate::holds::Holds;
-use crate::lane::Lane;
-use crate::lines::Lines;
+use crate::lane::{Lane, LaneSet};
+use crate::lines::{Lines, Wants};
 use crate::moment::Moment;
 use crate::path::{GroupRef, Path, Step};
-use crate::plain::{Plain, Want};
 use crate::row::{After, Row};
 use crate::transaction::{Settlement, TransactionKind};
 use crate::tree::TreeState;
@@ -24,7 +23,7 @@ use crate::tree::TreeState;
 const COARSE: Duration = Duration::from_secs(1);
 
 /// What is locked of one tree.
-enum Side<'a> {
+enum Part<'a> {
     /// All of it, or at least all that is not in its lanes.
     Tree {
         state: MutexGuard<'a, TreeState>,
@@ -33,7 +32,7 @@ enum Side<'a> {
     Lane(MutexGuard<'a, Lane>),
 }
 
-impl Side<'_> {
+impl Part<'_> {
     fn mark(&self) -> Moment {
         match self {
             Self::Tree { state, .. } => state.mark,
@@ -55,11 +54,10 @@ impl Side<'_> {
         }
     }
 
-    /// Whether nothing has happened by `at` that it does not know yet.
-    fn is_current(&self, at: Moment) -> bool {
+    fn hold(&self, id: ReservationId) -> Option<&Hold> {
         match self {
-            Self::Tree { state, .. } => !state.is_due(at),
-            Self::Lane(lane) => lane.is_current(at),
+            Self::Tree { state, .. } => state.hold(id),
+            Self::Lane(lane) => lane.holds.get(id),
         }
     }
 
@@ -70,61 +68,97 @@ impl Side<'_> {
         }
     }
 
-    fn hold(&self, id: ReservationId) -> Option<&Hold> {
+    /// Whether nothing has happened by `by` that it does not know yet, and every step has room.
+    fn fits(&self, steps: &[Step], wants: &Wants<'_>, by: Moment) -> bool {
         match self {
-            Self::Tree { state, .. } => state.hold(id),
-            Self::Lane(lane) => lane.holds.get(id),
+            Self::Tree { state, .. } => {
+                let fits = |step: &Step| {
+                    let want = wants.at(step.lines);
+                    state.node(step.node).is_some_and(|node| {
+                        node.is_plain()
+                            && !node.is_over(by)
+                            && !(step.is_named && want.evades(node.caps.must_touch))
+                            && node.plain.fits(&want, &node.caps.units)
+                    })
+                };
+                !state.is_due(by) && steps.iter().all(fits)
+            }
+            Self::Lane(lane) => {
+                let fits = |step: &Step| lane.fits(step.node, &wants.at(step.lines), step.is_named);
+                lane.is_current(by) && lane.has_ids() && steps.iter().all(fits)
+            }
         }
     }
 
-    fn take_hold(&mut self, id: ReservationId) -> Option<Hold> {
+    /// Whether nothing has happened by `by` that it does not know yet, and ending a hold changes nothing but what is spent and held.
+    fn ends_plainly(&self, steps: &[Step], by: Moment, alerts: Option<&Alerts>) -> bool {
         match self {
-            Self::Tree { state, .. } => state.take_hold(id),
-            Self::Lane(lane) => lane.holds.remove(id),
+            Self::Tree { state, is_whole } => {
+                let is_plain = |step: &Step| {
+                    state.node(step.node).is_some_and(|node| {
+                        // What lanes have spent counts towards a threshold, too.
+                        node.owes_nothing()
+                            && !node.is_over(by)
+                            && (*is_whole || node.passes_no_threshold(alerts))
+                    })
+                };
+                !state.is_due(by) && steps.iter().all(is_plain)
+            }
+            Self::Lane(lane) => lane.is_current(by),
         }
     }
 
-    fn fits(&self, step: &Step, want: &Want, at: Moment) -> bool {
+    fn hold_more(&mut self, steps: &[Step], wants: &Wants<'_>) {
         match self {
-            Self::Tree { state, .. } => state.node(step.node).is_some_and(|node| {
-                node.is_plain()
-                    && !node.is_over(at)
-                    && !(step.is_named && want.evades(node.caps.must_touch))
-                    && node.plain.fits(want, &node.caps.units)
-            }),
-            Self::Lane(lane) => lane.has_ids() && lane.fits(step.node, want, step.is_named),
+            Self::Tree { state, .. } => {
+                for step in steps {
+                    if let Some(node) = state.node_mut(step.node) {
+                        node.plain.hold(&wants.at(step.lines));
+                    }
+                }
+            }
+            Self::Lane(lane) => {
+                for step in steps {
+                    if let Some(plain) = lane.plain_mut(step.node) {
+                        plain.hold(&wants.at(step.lines));
+                    }
+                }
+            }
         }
     }
 
-    /// Whether ending a hold changes nothing at this node but what is spent and held.
-    fn ends_plainly(&self, step: &Step, at: Moment, alerts: Option<&Alerts>) -> bool {
+    fn settle(&mut self, steps: &[Step], held: &Wants<'_>, spent: &Wants<'_>) {
         match self {
-            Self::Tree { state, is_whole } => state.node(step.node).is_some_and(|node| {
-                // What lanes have spent counts towards a threshold, too.
-                node.owes_nothing()
-                    && !node.is_over(at)
-                    && (*is_whole || node.passes_no_threshold(alerts))
-            }),
-            Self::Lane(_) => true,
+            Self::Tree { state, .. } => {
+                for step in steps {
+                    if let Some(node) = state.node_mut(step.node) {
+                        node.plain.release(&held.at(step.lines));
+                        node.plain.spend(&spent.at(step.lines));
+                    }
+                }
+            }
+            Self::Lane(lane) => {
+                for step in steps {
+                    if let Some(plain) = lane.plain_mut(step.node) {
+                        plain.release(&held.at(step.lines));
+                        plain.spend(&spent.at(step.lines));
+                    }
+                }
+            }
         }
     }
 
-    fn plain_mut(&mut self, step: &Step) -> Option<&mut Plain> {
-        match self {
-            Self::Tree { state, .. } => state.node_mut(step.node).map(|node| &mut node.plain),
-            Self::Lane(lane) => lane.plain_mut(step.node),
-        }
-    }
-
-    /// What the ledger shows of a node afterwards: of a slice no figures, for it is not the whole.
-    fn note(&self, step: &Step, after: &mut After) {
-        match self {
-            Self::Tree { state, is_whole } => match state.node(step.node) {
-                Some(node) if *is_whole => after.push(&node.current()),
-                Some(node) => after.push_unseen(node.epoch()),
-                None => {}
-            },
-            Self::Lane(lane) => after.push_unseen(lane.node_epoch(step.node)),
+    /// What the ledger shows of the nodes afterwards: of a slice no figures, for it is not the whole.
+    fn note(&self, steps: &[Step], after: &mut After) {
+        for step in steps {
+            match self {
+                Self::Tree { state, is_whole } => match state.node(step.node) {
+                    Some(node) if *is_whole => after.push(&node.current()),
+                    Some(node) => after.push_unseen(node.epoch()),
+                    None => {}
+                },
+                Self::Lane(lane) => after.push_unseen(lane.node_epoch(step.node)),
+            }
         }
     }
 
@@ -147,17 +181,55 @@ impl Side<'_> {
     }
 }
 
+/// What a path touches in one tree, and what is locked of that.
+struct Side<'a> {
+    group: GroupRef<'a>,
+    part: Part<'a>,
+}
+
 /// What is locked of all trees of a path, at one time.
 struct Sides<'a, 'g> {
     path: &'a Path,
-    sides: &'a mut [Side<'g>],
+    locked: &'a mut [Side<'g>],
     books: &'a Books,
     at: Moment,
     /// The latest that it can really be.
     by: Moment,
 }
 
-/// Takes a hold. `None`: the long way.
+/// How a hold ends.
+#[derive(Clone, Copy)]
+pub(crate) enum End {
+    Settled {
+        actual: Amounts,
+        at_least_hold: bool,
+    },
+    Released {
+        may_have_started: bool,
+    },
+}
+
+impl End {
+    fn is_of(self, stage: Stage) -> bool {
+        match (self, stage) {
+            (_, Stage::Lapsed { .. }) => false,
+            (Self::Released { may_have_started }, Stage::Started) => may_have_started,
+            (Self::Settled { .. } | Self::Released { .. }, Stage::Held | Stage::Started) => true,
+        }
+    }
+
+    fn spent(self, held: &Lines) -> Lines {
+        match self {
+            Self::Settled {
+                actual,
+                at_least_hold,
+            } => held.map(|held| actual.settled(held, at_least_hold)),
+            Self::Released { .. } => Lines::One(Amounts::NONE),
+        }
+    }
+}
+
+/// Takes a hold, which is in `stage` from the beginning. `None`: the long way.
 pub(crate) fn reserve(
     books: &Books,
     path: &Path,
@@ -165,17 +237,14 @@ pub(crate) fn reserve(
     lane: usize,
     wall: Moment,
     ttl: Duration,
+    stage: Stage,
 ) -> Option<(ReservationId, Moment, Moment)> {
-    if !lines
-        .as_slice()
-        .iter()
-        .all(|line| Want::of(line).is_plain())
-    {
+    if !lines.are_plain() {
         return None;
     }
     let take = || {
         with(books, path, Which::Reserving(lane), wall, |sides| {
-            sides.reserve(lines, ttl)
+            sides.reserve(lines, ttl, stage)
         })
     };
     take().or_else(|| {
@@ -197,31 +266,17 @@ pub(crate) fn start(
     })
 }
 
-/// Turns a hold into what was used of it. `None`: the long way.
-pub(crate) fn settle(
+/// Turns a hold into what was used of it, or gives it back. `None`: the long way.
+pub(crate) fn end(
     books: &Books,
     path: &Path,
     id: ReservationId,
     lane: usize,
     wall: Moment,
-    used: impl Fn(&Amounts) -> Amounts,
+    end: End,
 ) -> Option<Settlement> {
     with(books, path, Which::Holding(lane, id), wall, |sides| {
-        sides.settle(id, used)
-    })
-}
-
-/// Gives a hold back. `None`: the long way.
-pub(crate) fn release(
-    books: &Books,
-    path: &Path,
-    id: ReservationId,
-    lane: usize,
-    wall: Moment,
-    may_have_started: bool,
-) -> Option<()> {
-    with(books, path, Which::Holding(lane, id), wall, |sides| {
-        sides.release(id, may_have_started)
+        sides.end(id, end)
     })
 }
 
@@ -234,31 +289,29 @@ enum Which {
     Holding(usize, ReservationId),
 }
 
-fn side<'a>(group: GroupRef<'a>, which: Which) -> Option<Side<'a>> {
+#[inline]
+fn side(group: GroupRef<'_>, which: Which) -> Option<Side<'_>> {
     let lanes = group.tree.home.lanes.as_ref();
-    match (lanes, which) {
-        (Some(lanes), Which::Reserving(lane)) if lanes.is_hot() => {
-            Some(Side::Lane(lanes.lock(lane).ok()?))
-        }
-        (Some(lanes), Which::Holding(lane, id)) if lanes.is_hot() => {
+    let lane = match (lanes.filter(|lanes| lanes.is_hot()), which) {
+        (None, _) => None,
+        (Some(lanes), Which::Reserving(lane)) => Some(lanes.lock(lane).ok()?),
+        // Never a tree while a lane is held: where the hold is not in the lane, that is let go.
+        (Some(lanes), Which::Holding(lane, id)) => {
             let lane = lanes.lock(lane).ok()?;
-            if lane.holds.get(id).is_some() {
-                return Some(Side::Lane(lane));
-            }
-            // Never a tree while a lane is held.
-            drop(lane);
-            let state = group.tree.lock_rest().ok()?;
-            let is_whole = false;
-            Some(Side::Tree { state, is_whole })
+            lane.holds.get(id).is_some().then_some(lane)
         }
-        _ => {
-            let state = group.tree.lock_rest().ok()?;
-            let is_whole = !state.has_meters();
-            Some(Side::Tree { state, is_whole })
-        }
-    }
+    };
+    let part = if let Some(lane) = lane {
+        Part::Lane(lane)
+    } else {
+        let state = group.tree.lock_rest().ok()?;
+        let is_whole = !(state.has_meters() || lanes.is_some_and(LaneSet::is_hot));
+        Part::Tree { state, is_whole }
+    };
+    Some(Side { group, part })
 }
 
+#[inline]
 fn with<R>(
     books: &Books,
     path: &Path,
@@ -267,22 +320,20 @@ fn with<R>(
     f: impl FnOnce(&mut Sides<'_, '_>) -> Option<R>,
 ) -> Option<R> {
     let run = |sides: &mut [Side<'_>]| {
-        let at = sides.iter().fold(wall, |at, side| at.max(side.mark()));
+        let mark = |at: Moment, side: &Side<'_>| at.max(side.part.mark());
+        let at = sides.iter().fold(wall, mark);
         let mut sides = Sides {
             path,
-            sides,
+            locked: sides,
             books,
             at,
             by: at.plus(COARSE),
         };
         f(&mut sides)
     };
-    let mut groups = path.groups();
-    let first = side(groups.next()?, which)?;
-    match (groups.next(), groups.next()) {
-        (None, _) => run(&mut [first]),
-        (Some(second), None) => run(&mut [first, side(second, which)?]),
-        (Some(_), Some(_)) => None,
+    match path.one_or_two()? {
+        (first, None) => run(&mut [side(first, which)?]),
+        (first, Some(second)) => run(&mut [side(first, which)?, side(second, which)?]),
     }
 }
 
@@ -312,43 +363,39 @@ fn top_up(path: &Path, lines: &Lines, lane: usize, wall: Moment) -> bool {
 }
 
 impl Sides<'_, '_> {
-    fn reserve(&mut self, lines: &Lines, ttl: Duration) -> Option<(ReservationId, Moment, Moment)> {
-        let (at, wants) = (self.at, lines.wants());
-        for (group, side) in self.path.groups().zip(self.sides.iter()) {
-            if !side.is_current(self.by) {
-                return None;
-            }
-            for step in group.steps {
-                if !side.fits(step, &wants.at(step.lines), self.by) {
-                    return None;
-                }
-            }
+    fn reserve(
+        &mut self,
+        lines: &Lines,
+        ttl: Duration,
+        stage: Stage,
+    ) -> Option<(ReservationId, Moment, Moment)> {
+        let (at, by) = (self.at, self.by);
+        let wants = lines.wants();
+        let fits = |side: &Side<'_>| side.part.fits(side.group.steps, &wants, by);
+        if !self.locked.iter().all(fits) {
+            return None;
         }
         let due = at.plus(ttl);
-        let tree = self.path.home()?.number;
-        let id = self.sides.first_mut()?.take_hold_id(tree);
-        let mut after = After::None;
         let keeps_rows = self.books.ledger.keeps_rows();
-        for (group, side) in self.path.groups().zip(self.sides.iter_mut()) {
-            for step in group.steps {
-                if let Some(plain) = side.plain_mut(step) {
-                    plain.hold(&wants.at(step.lines));
-                }
-                if keeps_rows {
-                    side.note(step, &mut after);
-                }
+        let first = self.locked.first_mut()?;
+        let id = first.part.take_hold_id(first.group.tree.number);
+        let mut after = self.after(keeps_rows);
+        for Side { group, part } in self.locked.iter_mut() {
+            part.hold_more(group.steps, &wants);
+            if keeps_rows {
+                part.note(group.steps, &mut after);
             }
-            side.set_mark(at);
-            let epoch = side.epoch();
+            part.set_mark(at);
+            let epoch = part.epoch();
             let hold = Hold {
                 path: self.path.clone(),
                 held: lines.clone(),
                 due,
                 epoch,
-                stage: Stage::Held,
+                stage,
                 is_attached: true,
             };
-            side.holds_mut().insert(id, hold);
+            part.holds_mut().insert(id, hold);
         }
         let row = self.take_row()?;
         if keeps_rows {
@@ -360,15 +407,15 @@ impl Sides<'_, '_> {
     fn start(&mut self, id: ReservationId) -> Option<Amounts> {
         let by = self.by;
         let is_held = |side: &Side<'_>| {
-            side.hold(id)
-                .is_some_and(|hold| hold.stage == Stage::Held && hold.lapses_by(by).is_none())
+            let hold = side.part.hold(id);
+            hold.is_some_and(|hold| hold.stage == Stage::Held && by < hold.due)
         };
-        if !self.sides.iter().all(is_held) {
+        if !self.locked.iter().all(is_held) {
             return None;
         }
         let mut held = None;
-        for side in self.sides.iter_mut() {
-            let hold = side.holds_mut().get_mut(id)?;
+        for side in self.locked.iter_mut() {
+            let hold = side.part.holds_mut().get_mut(id)?;
             hold.stage = Stage::Started;
             hold.is_attached = true;
             held = Some(hold.held.least());
@@ -376,43 +423,46 @@ impl Sides<'_, '_> {
         held
     }
 
-    /// Whether hold `id` can end plainly: it is open, in the current windows, and nothing is due.
-    fn can_end(&self, id: ReservationId, fits: impl Fn(&Hold) -> bool) -> bool {
+    /// Ends hold `id` where that is plain: it is open, in the current windows, nothing is due, and it was enough.
+    fn end(&mut self, id: ReservationId, end: End) -> Option<Settlement> {
         let alerts = self.books.alerts.as_ref();
-        let by = self.by;
-        self.path
-            .groups()
-            .zip(self.sides.iter())
-            .all(|(group, side)| {
-                let hold = side.hold(id);
-                hold.is_some_and(|hold| {
-                    hold.epoch == side.epoch()
-                        && !matches!(hold.stage, Stage::Lapsed { .. })
-                        && fits(hold)
-                }) && side.is_current(by)
-                    && group
-                        .steps
-                        .iter()
-                        .all(|step| side.ends_plainly(step, by, alerts))
-            })
-    }
-
-    fn settle(
-        &mut self,
-        id: ReservationId,
-        used: impl Fn(&Amounts) -> Amounts,
-    ) -> Option<Settlement> {
-        let fits = |hold: &Hold| {
-            let mut lines = hold.held.as_slice().iter();
-            lines.all(|held| Want::of(&used(held)).is_within(&Want::of(held)))
-        };
-        if !self.can_end(id, fits) {
-            return None;
+        let mut spent = None;
+        for Side { group, part } in self.locked.iter() {
+            let hold = part.hold(id)?;
+            // Every tree holds the same.
+            let spent = spent.get_or_insert_with(|| end.spent(&hold.held));
+            let is_plain = hold.epoch == part.epoch()
+                && end.is_of(hold.stage)
+                && spent.is_within(&hold.held)
+                && part.ends_plainly(group.steps, self.by, alerts);
+            if !is_plain {
+                return None;
+            }
         }
-        let (booked, after) = self.end(id, |held| Some(used(held)))?;
+        let spent = spent?;
+        let wants = spent.wants();
+        let keeps_rows = self.books.ledger.keeps_rows();
+        let mut after = self.after(keeps_rows);
+        let mut ended = None;
+        for Side { group, part } in self.locked.iter_mut() {
+            let hold = part.holds_mut().remove(id)?;
+            part.settle(group.steps, &hold.held.wants(), &wants);
+            if keeps_rows {
+                part.note(group.steps, &mut after);
+            }
+            part.set_mark(self.at);
+            if let Part::Tree { state, .. } = part {
+                self.books.look(state, *group, self.at);
+            }
+            ended = Some(hold.held);
+        }
         let transaction = self.take_row()?;
-        if self.books.ledger.keeps_rows() {
-            self.push(transaction, TransactionKind::Settle, booked, id, after);
+        if keeps_rows {
+            let (kind, lines) = match end {
+                End::Settled { .. } => (TransactionKind::Settle, spent),
+                End::Released { .. } => (TransactionKind::Release, ended?),
+            };
+            self.push(transaction, kind, lines, id, after);
         }
         Some(Settlement {
             transaction,
@@ -422,55 +472,16 @@ impl Sides<'_, '_> {
         })
     }
 
-    fn release(&mut self, id: ReservationId, may_have_started: bool) -> Option<()> {
-        if !self.can_end(id, |hold| may_have_started || hold.stage == Stage::Held) {
-            return None;
-        }
-        let (held, after) = self.end(id, |_| None)?;
-        let row = self.take_row()?;
-        if self.books.ledger.keeps_rows() {
-            self.push(row, TransactionKind::Release, held, id, after);
-        }
-        Some(())
-    }
-
-    /// Ends hold `id`, of whose lines `used` was spent. Returns what was spent of it, or held where nothing was.
-    fn end(
-        &mut self,
-        id: ReservationId,
-        used: impl Fn(&Amounts) -> Option<Amounts>,
-    ) -> Option<(Lines, After)> {
-        let mut after = After::None;
-        let mut ended = None;
-        let keeps_rows = self.books.ledger.keeps_rows();
-        for (group, side) in self.path.groups().zip(self.sides.iter_mut()) {
-            let hold = side.take_hold(id)?;
-            let spent = hold.held.map(|held| used(held).unwrap_or_default());
-            let (was_held, was_spent) = (hold.held.wants(), spent.wants());
-            for step in group.steps {
-                if let Some(plain) = side.plain_mut(step) {
-                    plain.release(&was_held.at(step.lines));
-                    plain.spend(&was_spent.at(step.lines));
-                }
-                if keeps_rows {
-                    side.note(step, &mut after);
-                }
-            }
-            side.set_mark(self.at);
-            if let Side::Tree { state, .. } = side {
-                self.books.look(state, group, self.at);
-            }
-            ended = Some((hold.held, spent));
-        }
-        let (held, spent) = ended?;
-        let is_spent = spent.as_slice().iter().any(|line| !line.is_none());
-        Some((if is_spent { spent } else { held }, after))
+    /// Where to note what the nodes have afterwards.
+    fn after(&self, keeps_rows: bool) -> After {
+        let steps = self.locked.iter().map(|side| side.group.steps.len());
+        After::of(if keeps_rows { steps.sum() } else { 0 })
     }
 
     /// The id of the next row: the home tree numbers them.
     fn take_row(&mut self) -> Option<TransactionId> {
-        let tree = self.path.home()?.number;
-        Some(self.sides.first_mut()?.take_row_id(tree))
+        let first = self.locked.first_mut()?;
+        Some(first.part.take_row_id(first.group.tree.number))
     }
 
     fn push(

@@ -107,14 +107,14 @@ impl Reservation {
     /// Makes it last for `ttl` from now.
     ///
     /// # Errors
-    /// [`BudgetError::InvalidTtl`] for zero; [`BudgetError::Expired`], [`BudgetError::UnknownReservation`], [`BudgetError::Store`]:
+    /// [`BudgetError::InvalidTtl`] for zero, and beyond the configured `max_ttl`; [`BudgetError::Expired`], [`BudgetError::UnknownReservation`], [`BudgetError::Store`]:
     /// it is as it was.
     pub fn renew(&mut self, ttl: Duration) -> Result<(), BudgetError> {
         let id = self.id;
         let ticket = self
             .ticket
             .as_mut()
-            .ok_or(BudgetError::UnknownReservation { id })?;
+            .ok_or_else(|| BudgetError::UnknownReservation { id })?;
         ticket.renew(ttl)?;
         self.due = ticket.due;
         Ok(())
@@ -133,13 +133,13 @@ impl Reservation {
     pub(crate) fn ticket(&self) -> Result<&Ticket, BudgetError> {
         self.ticket
             .as_ref()
-            .ok_or(BudgetError::UnknownReservation { id: self.id })
+            .ok_or_else(|| BudgetError::UnknownReservation { id: self.id })
     }
 
     fn take(&mut self) -> Result<Ticket, BudgetError> {
         self.ticket
             .take()
-            .ok_or(BudgetError::UnknownReservation { id: self.id })
+            .ok_or_else(|| BudgetError::UnknownReservation { id: self.id })
     }
 }
 

@@ -55,6 +55,15 @@ pub(crate) struct StepAfter {
 }
 
 impl After {
+    /// For so many steps.
+    pub(crate) fn of(steps: usize) -> Self {
+        if steps > 1 {
+            Self::Many(Vec::with_capacity(steps))
+        } else {
+            Self::None
+        }
+    }
+
     pub(crate) fn push(&mut self, cell: &Cell) {
         let figure = |dimension: Dimension| {
             let counter = cell.counters.get(dimension);

@@ -84,7 +84,7 @@ impl Running {
         let ticket = self
             .ticket
             .as_ref()
-            .ok_or(BudgetError::UnknownReservation { id })?;
+            .ok_or_else(|| BudgetError::UnknownReservation { id })?;
         self.held = ticket.draw(more)?;
         Ok(())
     }
@@ -107,12 +107,12 @@ impl Running {
     /// Makes the hold last for `ttl` from now.
     ///
     /// # Errors
-    /// [`BudgetError::InvalidTtl`] for zero; [`BudgetError::Expired`]: it has settled at its hold; [`BudgetError::Store`].
+    /// [`BudgetError::InvalidTtl`] for zero, and beyond the configured `max_ttl`; [`BudgetError::Expired`]: it has settled at its hold; [`BudgetError::Store`].
     pub fn renew(&mut self, ttl: Duration) -> Result<(), BudgetError> {
         let id = self.id;
         self.ticket
             .as_mut()
-            .ok_or(BudgetError::UnknownReservation { id })?
+            .ok_or_else(|| BudgetError::UnknownReservation { id })?
             .renew(ttl)
     }
 
@@ -149,7 +149,7 @@ impl Running {
     fn take(&mut self) -> Result<Ticket, BudgetError> {
         self.ticket
             .take()
-            .ok_or(BudgetError::UnknownReservation { id: self.id })
+            .ok_or_else(|| BudgetError::UnknownReservation { id: self.id })
     }
 }
 

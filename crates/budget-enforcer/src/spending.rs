@@ -35,7 +35,7 @@ impl BudgetEnforcer {
         charge: &Charge,
         options: &CallOptions,
     ) -> Result<Transaction, BudgetError> {
-        options.validate()?;
+        options.validate(self.engine.config.max_ttl)?;
         let wall = self.engine.reading(options.wall);
         let request = || Request::Record {
             charge: charge.clone(),
@@ -72,7 +72,7 @@ impl BudgetEnforcer {
         tokens: u64,
         options: &CallOptions,
     ) -> Result<Transaction, BudgetError> {
-        options.validate()?;
+        options.validate(self.engine.config.max_ttl)?;
         let wall = self.engine.reading(options.wall);
         let request = || Request::RecordSpending {
             session: session.clone(),
@@ -123,7 +123,7 @@ impl BudgetEnforcer {
         amounts: Amounts,
         options: &CallOptions,
     ) -> Result<Transaction, BudgetError> {
-        options.validate()?;
+        options.validate(self.engine.config.max_ttl)?;
         let wall = self.engine.reading(options.wall);
         let request = || Request::Refund {
             transaction,

@@ -12,7 +12,7 @@ use crate::hold::{ReservationId, Stage};
 use crate::moment::Moment;
 use crate::options::check_ttl;
 use crate::path::Path;
-use crate::quick;
+use crate::quick::{self, End};
 use crate::transaction::Settlement;
 use crate::writer::Meta;
 
@@ -60,8 +60,8 @@ impl Ticket {
     }
 
     pub(crate) fn renew(&mut self, ttl: Duration) -> Result<(), BudgetError> {
-        check_ttl(ttl)?;
         let (id, core) = (self.id, self.core()?);
+        check_ttl(ttl, core.books.longest)?;
         let (due, written) = core.with(&self.path, core.time.now(), |locked| {
             match locked.stage(id) {
                 Some(Stage::Held | Stage::Started) => {}
@@ -113,8 +113,11 @@ impl Ticket {
     ) -> Result<Settlement, BudgetError> {
         let quick = self.core().ok().and_then(|core| {
             let (lane, at) = self.quick(core)?;
-            let used = |held: &Amounts| actual.settled(held, at_least_hold);
-            quick::settle(&core.books, &self.path, self.id, lane, at, used)
+            let end = End::Settled {
+                actual,
+                at_least_hold,
+            };
+            quick::end(&core.books, &self.path, self.id, lane, at, end)
         });
         match quick {
             Some(settlement) => Ok(settlement),
@@ -139,10 +142,11 @@ impl Ticket {
     ) -> Result<(), BudgetError> {
         let quick = self.core().ok().and_then(|core| {
             let (lane, at) = self.quick(core)?;
-            quick::release(&core.books, &self.path, self.id, lane, at, may_have_started)
+            let end = End::Released { may_have_started };
+            quick::end(&core.books, &self.path, self.id, lane, at, end)
         });
         match quick {
-            Some(()) => Ok(()),
+            Some(_) => Ok(()),
             None => release(&self.path, self.id, may_have_started, acknowledged),
         }
     }
@@ -241,5 +245,6 @@ pub(crate) fn release(
 
 /// A path has at least one tree.
 fn core(path: &Path, id: ReservationId) -> Result<&Core, BudgetError> {
-    path.core().ok_or(BudgetError::UnknownReservation { id })
+    path.core()
+        .ok_or_else(|| BudgetError::UnknownReservation { id })
 }

@@ -486,7 +486,14 @@ pub(crate) mod tests {
     /// A session of ten calls.
     pub(crate) fn lone() -> Path {
         let at = Moment::from_micros(0);
-        let core = Core::new(Box::new(SystemClock), None, 0, Duration::ZERO, None);
+        let core = Core::new(
+            Box::new(SystemClock),
+            None,
+            0,
+            Duration::ZERO,
+            Duration::MAX,
+            None,
+        );
         let home = Home {
             core: Arc::new(core),
             lanes: None,

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::time::Duration;
 
 use jiff::civil::{Date, DateTime, Weekday};
 use jiff::tz::{AmbiguousOffset, TimeZone, TimeZoneDatabase};
@@ -156,6 +157,23 @@ impl Schedule {
 
     pub(crate) const fn is_lifetime(&self) -> bool {
         matches!(self.period, Period::Lifetime)
+    }
+
+    /// The window that comes `most` windows after `span`, or the last one that has begun by `at`, and how many after it that is. Only where
+    /// windows have a fixed length.
+    pub(crate) fn ahead(&self, span: Span, most: u64, at: Moment) -> Option<(u64, Span)> {
+        let length = match self.period {
+            Period::Hourly | Period::Every(_) => span.end.since(span.start),
+            _ => return None,
+        };
+        let between = at.since(span.start).as_micros();
+        let windows = between.checked_div(length.as_micros())?;
+        let windows = u64::try_from(windows).unwrap_or(u64::MAX).min(most);
+        let micros = length.as_micros().saturating_mul(u128::from(windows));
+        let start = span
+            .start
+            .plus(Duration::from_micros(u64::try_from(micros).ok()?));
+        (windows > 0).then(|| (windows, self.span(start)))
     }
 
     pub(crate) fn span(&self, at: Moment) -> Span {

@@ -129,7 +129,10 @@ impl From<BudgetError> for BackendError {
             BudgetError::KeyTooNew => Refusal::KeyTooNew,
             BudgetError::Expired { id } => Refusal::Expired { id },
             BudgetError::UnknownReservation { id } => Refusal::Unknown { id },
-            BudgetError::InvalidTtl => Refusal::invalid("ttl", "it must be longer than zero"),
+            BudgetError::InvalidTtl { .. } => Refusal::invalid(
+                "ttl",
+                "it must be longer than zero, and as short as the authority asks",
+            ),
             other => return Self::unavailable(other),
         };
         refusal.into()

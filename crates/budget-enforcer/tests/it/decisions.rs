@@ -352,3 +352,26 @@ fn a_hold_of_an_earlier_window_stands_in_nobodys_way() {
     );
     drop((earlier, current));
 }
+
+#[test]
+fn a_refusal_over_several_new_sessions_uses_up_no_room() {
+    let stage = stage_with(BudgetEnforcerConfig {
+        max_sessions: 1,
+        ..BudgetEnforcerConfig::per_session().calls(5)
+    });
+    let both = Charge::session(&session("x"))
+        .calls(1)
+        .and(Charge::session(&session("y")).calls(1));
+    assert_eq!(stage.budget.check(&both).code(), "session_limit");
+    assert_eq!(code(stage.budget.reserve(&both)), "session_limit");
+    assert!(stage.budget.resolve(&both).is_err());
+    assert_eq!(stage.budget.summary().unwrap().sessions, 0);
+    assert_eq!(
+        code(
+            stage
+                .budget
+                .reserve(&Charge::session(&session("y")).calls(1))
+        ),
+        "ok"
+    );
+}

@@ -7,7 +7,7 @@ use budget_enforcer::{
     TransactionFilter, TransactionKind,
 };
 
-use crate::stage::{HOUR, MINUTE, calls, charge, session, stage, stage_with, used};
+use crate::stage::{DAY, HOUR, MINUTE, calls, charge, session, stage, stage_with, used};
 
 #[test]
 fn an_unstarted_hold_expires_exactly_at_its_time_to_live() {
@@ -152,7 +152,7 @@ fn renewing_moves_the_time() {
     hold.renew(10 * MINUTE).unwrap();
     assert!(matches!(
         hold.renew(Duration::ZERO),
-        Err(BudgetError::InvalidTtl)
+        Err(BudgetError::InvalidTtl { .. })
     ));
     stage.clock.advance(9 * MINUTE);
     let mut running = hold.start(Floor::Hold).unwrap();
@@ -190,17 +190,24 @@ fn a_time_to_live_can_be_chosen() {
     stage.clock.advance(MINUTE);
     assert_eq!(stage.calls(&id), [0, 0, 0, 10]);
     drop(hold);
-    let zero = CallOptions::new().ttl(Duration::ZERO);
-    assert!(matches!(
-        stage.budget.reserve_with(&charge(&id, 4), &zero),
-        Err(BudgetError::InvalidTtl)
-    ));
-    let forever = CallOptions::new().ttl(Duration::MAX);
-    let hold = stage
+    for not in [
+        Duration::ZERO,
+        DAY + Duration::from_micros(1),
+        Duration::MAX,
+    ] {
+        let options = CallOptions::new().ttl(not);
+        assert!(matches!(
+            stage.budget.reserve_with(&charge(&id, 4), &options),
+            Err(BudgetError::InvalidTtl { most: DAY })
+        ));
+    }
+    let longest = CallOptions::new().ttl(DAY);
+    let mut hold = stage
         .budget
-        .reserve_with(&charge(&id, 4), &forever)
+        .reserve_with(&charge(&id, 4), &longest)
         .unwrap();
-    stage.clock.advance(100_000 * HOUR);
+    assert!(hold.renew(DAY * 2).is_err());
+    stage.clock.advance(23 * HOUR);
     assert_eq!(stage.calls(&id), [0, 0, 4, 6]);
     drop(hold);
 }

@@ -183,6 +183,30 @@ fn a_limit_that_moves_to_another_dimension_is_not_passed_by() {
 }
 
 #[test]
+fn a_clock_that_is_set_back_leaves_nothing_refused_that_came_back() {
+    let stage = stage();
+    let id = stage.create(calls("a", 10));
+    let hour = stage.create(calls("hour", 3).period(Period::Hourly));
+    let [small, large] = [1, 100].map(|unit| stage.budget.meter(&charge(&id, unit)).unwrap());
+    let [small_hour, large_hour] =
+        [1, 100].map(|unit| stage.budget.meter(&charge(&hour, unit)).unwrap());
+    let _held = stage.reserve(&charge(&id, 10)).detach();
+    small_hour.spend(3).unwrap();
+    for meter in [&small, &small_hour] {
+        assert_eq!(meter.spend(1), Err(NotAdmitted));
+    }
+    stage.clock.advance(Duration::from_secs(3_700));
+    for meter in [&large, &large_hour] {
+        assert_eq!(meter.spend(1), Err(NotAdmitted));
+    }
+    stage.clock.set(crate::stage::START);
+    for (meter, id) in [(&small, &id), (&small_hour, &hour)] {
+        assert!(stage.budget.check(&charge(id, 1)).allowed());
+        assert_eq!(meter.spend(1), Ok(()));
+    }
+}
+
+#[test]
 fn with_a_journal_every_spend_is_an_event() {
     let journal = MemoryJournal::new();
     let (budget, admin) = BudgetEnforcer::builder()

@@ -54,7 +54,7 @@ fn configuration_reads_and_refuses_unknown_keys() {
     let config: BudgetEnforcerConfig = serde_json::from_str(json).unwrap();
     assert_eq!(config.session.unwrap().cost, Some(usd("5")));
     assert_eq!(config.default_ttl.as_secs(), 90);
-    assert_snapshot!(serde_json::to_string(&config).unwrap(), @r#"{"session":{"tokens":10000,"cost":"5.00"},"allow_overdraft":false,"rollover_on_reset":false,"max_sessions":5,"default_ttl":"90s","late_settle_window":"1h","max_transactions":65536,"lanes":"when_contended","idempotency_window":"1d","max_idempotency_keys":65536}"#);
+    assert_snapshot!(serde_json::to_string(&config).unwrap(), @r#"{"session":{"tokens":10000,"cost":"5.00"},"allow_overdraft":false,"rollover_on_reset":false,"max_sessions":5,"default_ttl":"90s","max_ttl":"1d","late_settle_window":"1h","max_transactions":65536,"lanes":"when_contended","idempotency_window":"1d","max_idempotency_keys":65536}"#);
     for json in [
         r#"{"sesion": {}}"#,
         r#"{"session": {"token": 1}}"#,

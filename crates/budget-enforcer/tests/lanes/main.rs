@@ -6,6 +6,8 @@
 mod admin;
 #[path = "../it/alerts.rs"]
 mod alerts;
+#[path = "../it/beside.rs"]
+mod beside;
 #[path = "../it/charges.rs"]
 mod charges;
 #[path = "../it/clock.rs"]
@@ -14,18 +16,32 @@ mod clock;
 mod concurrency;
 #[path = "../it/decisions.rs"]
 mod decisions;
+#[path = "../it/exact.rs"]
+mod exact;
 #[path = "../it/expiry.rs"]
 mod expiry;
+#[path = "../it/histories.rs"]
+mod histories;
 #[path = "../it/idempotency.rs"]
 mod idempotency;
+#[path = "../it/keeping.rs"]
+mod keeping;
 #[path = "../it/meters.rs"]
 mod meters;
 #[path = "../it/model.rs"]
 mod model;
 #[path = "../it/overspending.rs"]
 mod overspending;
+#[path = "../it/raced_holds.rs"]
+mod raced_holds;
+#[path = "../it/refusals.rs"]
+mod refusals;
+#[path = "../it/script.rs"]
+mod script;
 #[path = "../it/stage.rs"]
 mod stage;
+#[path = "../it/starting.rs"]
+mod starting;
 #[path = "../it/streaming.rs"]
 mod streaming;
 #[path = "../it/windows.rs"]
