@@ -11,6 +11,7 @@ use crate::event::Act;
 use crate::id::{BudgetId, OperatorId};
 use crate::journal::{Revision, StoreError};
 use crate::node::State;
+use crate::options::CallOptions;
 use crate::period::Period;
 use crate::spec::BudgetSpec;
 use crate::writer::Meta;
@@ -34,11 +35,16 @@ use crate::writer::Meta;
 pub struct BudgetAdmin {
     engine: Arc<Engine>,
     by: Option<OperatorId>,
+    reason: Option<Arc<str>>,
 }
 
 impl BudgetAdmin {
     pub(crate) const fn over(engine: Arc<Engine>) -> Self {
-        Self { engine, by: None }
+        Self {
+            engine,
+            by: None,
+            reason: None,
+        }
     }
 
     /// The same handle in an operator's name, which goes into the events of what it does.
@@ -47,7 +53,23 @@ impl BudgetAdmin {
         Self {
             engine: Arc::clone(&self.engine),
             by: Some(by),
+            reason: self.reason.clone(),
         }
+    }
+
+    /// The same handle with a reason, which goes into the events of what it does.
+    ///
+    /// # Errors
+    /// [`BudgetError::NoteTooLong`] above 1024 bytes.
+    pub fn because(&self, reason: &str) -> Result<Self, BudgetError> {
+        CallOptions::new()
+            .note(reason)
+            .validate(self.engine.config.max_ttl)?;
+        Ok(Self {
+            engine: Arc::clone(&self.engine),
+            by: self.by.clone(),
+            reason: Some(reason.into()),
+        })
     }
 
     /// An enforcing handle on the same budgets.
@@ -80,11 +102,7 @@ impl BudgetAdmin {
                     spec: spec.clone(),
                     tree,
                 };
-                Ok(self
-                    .engine
-                    .core
-                    .writer
-                    .write_always(at, self.meta(None), act)?)
+                Ok(self.engine.core.writer.write_always(at, self.meta(), act)?)
             });
         self.stored(created, BudgetError::Store)
     }
@@ -149,7 +167,7 @@ impl BudgetAdmin {
                     .engine
                     .core
                     .writer
-                    .write_always(locked.at(), self.meta(None), act)
+                    .write_always(locked.at(), self.meta(), act)
                 {
                     Ok(revision) => {
                         locked.set_limits(period, limits);
@@ -258,11 +276,11 @@ impl BudgetAdmin {
                 if old == State::Closed {
                     return Err(BudgetError::Closed(envelope.clone()));
                 }
-                let stored =
-                    self.engine
-                        .core
-                        .writer
-                        .write_always(locked.at(), self.meta(None), act);
+                let stored = self
+                    .engine
+                    .core
+                    .writer
+                    .write_always(locked.at(), self.meta(), act);
                 let is_narrower = state != State::Active;
                 if stored.is_ok() || is_narrower {
                     locked.set_state(state);
@@ -276,11 +294,11 @@ impl BudgetAdmin {
         self.stored(set, BudgetError::NotStored)
     }
 
-    fn meta(&self, note: Option<Arc<str>>) -> Meta {
+    fn meta(&self) -> Meta {
         Meta {
             by: self.by.clone(),
             key: None,
-            note,
+            note: self.reason.clone(),
         }
     }
 }

@@ -182,7 +182,7 @@ impl BudgetEnforcer {
     /// # Errors
     /// As for [`reserve`](Self::reserve).
     pub fn reserve_path(&self, path: &BudgetPath) -> Result<Reservation, BudgetDenied> {
-        let here = path.here();
+        let here = self.here(path)?;
         self.reserve_lines(&here.path, &here.lines, None)
     }
 
@@ -195,7 +195,7 @@ impl BudgetEnforcer {
         path: &BudgetPath,
         floor: Floor,
     ) -> Result<Running, BudgetError> {
-        let Resolved { path, lines } = path.here();
+        let Resolved { path, lines } = self.here(path)?;
         let ttl = self.engine.config.default_ttl;
         match self.reserve_quickly(path, lines, None, ttl, Stage::Started) {
             Some(ticket) => Ok(Running::new(ticket, lines.least(), floor)),
@@ -212,7 +212,7 @@ impl BudgetEnforcer {
         path: &BudgetPath,
         wall: OffsetDateTime,
     ) -> Result<Reservation, BudgetDenied> {
-        let here = path.here();
+        let here = self.here(path)?;
         self.reserve_lines(&here.path, &here.lines, Some(wall))
     }
 
@@ -227,7 +227,7 @@ impl BudgetEnforcer {
     ) -> Result<(Reservation, BudgetDecision), BudgetDenied> {
         let mut told = BudgetDecision::bare(Code::WithinBudget, None);
         let wall = self.engine.reading(Some(wall));
-        let here = path.here();
+        let here = self.here(path)?;
         let taken = self.take_hold(
             &here.path,
             &here.lines,
@@ -249,7 +249,7 @@ impl BudgetEnforcer {
         path: &BudgetPath,
         amounts: Amounts,
     ) -> Result<Reservation, BudgetDenied> {
-        let here = path.here();
+        let here = self.here(path)?;
         self.reserve_lines(&here.path, &here.lines.map(|_| amounts), None)
     }
 
@@ -354,6 +354,17 @@ impl BudgetEnforcer {
             |_| unavailable(),
             |tree| judge::anything_left(group, &tree, tree.time(wall)),
         )
+    }
+
+    /// What a thread in the current lane uses of a path, which must be one of this enforcer's: another's envelopes are none here.
+    fn here<'p>(&self, path: &'p BudgetPath) -> Result<&'p Resolved, BudgetDenied> {
+        let here = path.here();
+        let core = here.path.core();
+        if core.is_some_and(|core| std::ptr::eq(core, &*self.engine.core)) {
+            return Ok(here);
+        }
+        let named = here.path.named().first_envelope().clone();
+        Err(BudgetDecision::bare(Code::NoBudget, Some(named)).into())
     }
 
     fn reserve_lines(

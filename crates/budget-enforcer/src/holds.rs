@@ -65,13 +65,11 @@ impl Holds {
     }
 
     pub(crate) fn get_mut(&mut self, id: ReservationId) -> Option<&mut Hold> {
-        match &mut self.many {
-            Some(many) => many.by_id.get_mut(&id),
-            None => {
-                let mut few = self.few.iter_mut();
-                few.find(|(other, _)| *other == id).map(|(_, hold)| hold)
-            }
+        if let Some(many) = &mut self.many {
+            return many.by_id.get_mut(&id);
         }
+        let mut few = self.few.iter_mut();
+        few.find(|(other, _)| *other == id).map(|(_, hold)| hold)
     }
 
     pub(crate) fn insert(&mut self, id: ReservationId, hold: Hold) {
@@ -99,12 +97,11 @@ impl Holds {
 
     /// Takes a hold out.
     pub(crate) fn remove(&mut self, id: ReservationId) -> Option<Hold> {
-        let hold = match &mut self.many {
-            Some(many) => many.by_id.remove(&id)?,
-            None => {
-                let at = self.few.iter().position(|(other, _)| *other == id)?;
-                self.few.swap_remove(at).1
-            }
+        let hold = if let Some(many) = &mut self.many {
+            many.by_id.remove(&id)?
+        } else {
+            let at = self.few.iter().position(|(other, _)| *other == id)?;
+            self.few.swap_remove(at).1
         };
         if let Some(count) = self.past.get_mut(&hold.epoch) {
             *count = count.saturating_sub(1);
@@ -164,13 +161,11 @@ impl Holds {
 
     /// The next hold that has to be looked at by `at`, which it will not be again for this time.
     pub(crate) fn next_due(&mut self, at: Moment) -> Option<(Moment, ReservationId)> {
-        match &mut self.many {
-            Some(many) => many.next_due(at),
-            None => {
-                let due = self.few.iter().filter(|(_, hold)| is_due(hold, at));
-                due.map(|(id, hold)| (hold.due, *id)).min()
-            }
+        if let Some(many) = &mut self.many {
+            return many.next_due(at);
         }
+        let due = self.few.iter().filter(|(_, hold)| is_due(hold, at));
+        due.map(|(id, hold)| (hold.due, *id)).min()
     }
 
     /// After a replay: no guard survived it.

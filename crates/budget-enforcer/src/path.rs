@@ -33,8 +33,8 @@ pub(crate) struct Resolved {
 impl BudgetPath {
     pub(crate) fn new(path: Path, lines: Lines) -> Self {
         let first = Resolved { path, lines };
-        let lanes = first.path.groups().map(|group| group.tree.lane_count());
-        let copies = (1..lanes.max().unwrap_or(0)).map(|_| first.apart());
+        let counts = first.path.groups().map(|group| group.tree.lane_count());
+        let copies = (1..counts.max().unwrap_or(0)).map(|_| first.apart());
         Self {
             others: copies.collect(),
             first,

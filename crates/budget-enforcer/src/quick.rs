@@ -341,20 +341,15 @@ fn with<R>(
 fn top_up(path: &Path, lines: &Lines, lane: usize, wall: Moment) -> bool {
     let mut has_enough = false;
     for group in path.groups() {
-        let Some(lanes) = group
-            .tree
-            .home
-            .lanes
-            .as_ref()
-            .filter(|lanes| lanes.is_hot())
-        else {
+        let set = group.tree.home.lanes.as_ref();
+        let Some(set) = set.filter(|set| set.is_hot()) else {
             continue;
         };
         let Ok(mut state) = group.tree.lock_rest() else {
             return false;
         };
         let at = state.time(wall);
-        match lanes.grant(lane, &mut state, group, lines, at) {
+        match set.grant(lane, &mut state, group, lines, at) {
             Ok(true) => has_enough = true,
             Ok(false) | Err(_) => return false,
         }
@@ -415,10 +410,10 @@ impl Sides<'_, '_> {
         }
         let mut held = None;
         for side in self.locked.iter_mut() {
-            let hold = side.part.holds_mut().get_mut(id)?;
-            hold.stage = Stage::Started;
-            hold.is_attached = true;
-            held = Some(hold.held.least());
+            let entry = side.part.holds_mut().get_mut(id)?;
+            entry.stage = Stage::Started;
+            entry.is_attached = true;
+            held = Some(entry.held.least());
         }
         held
     }

@@ -3,6 +3,7 @@
 //! Exit status everywhere: 0 done and good, 1 the answer is no, 2 bad usage or input (design: faces).
 
 mod audit;
+mod budget;
 mod check_config;
 mod demo;
 mod explain;
@@ -38,6 +39,9 @@ enum Verb {
     /// Keep, verify, query, prove, export and serve an audit log
     #[command(subcommand)]
     Audit(Box<audit::Verb>),
+    /// Create, list, change and suspend budgets, and see what was spent
+    #[command(subcommand)]
+    Budget(budget::Verb),
     /// The demo's own MCP server
     #[command(hide = true)]
     DemoServer {
@@ -54,6 +58,7 @@ fn main() -> ExitCode {
         Verb::CheckConfig(arguments) => check_config::run(&arguments),
         Verb::Explain(arguments) => explain::run(&arguments),
         Verb::Audit(verb) => audit::run(*verb),
+        Verb::Budget(verb) => budget::run(verb),
         Verb::DemoServer { folder } => demo::serve(&folder),
     };
     answer.unwrap_or_else(|failure| failure.tell())

@@ -1,9 +1,10 @@
 //! The authority in this process: an enforcer's rules are the rules.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
+use time::OffsetDateTime;
 
 use super::BudgetBackend;
 use super::offers::offers;
@@ -30,7 +31,8 @@ use crate::transaction::{Transaction, TransactionFilter, TransactionKind};
 ///   forgets the leases along with everything that was spent.
 ///
 /// What was asked is compared as far as it decides: of a hold the charge; of a lease the envelopes, what was wanted, and at least
-/// what was offered so far. The name of a lease is that of its hold, so that settling by it returns the lease without a look at the fence.
+/// what was offered so far. A lease is ended by returning it: as the name
+/// of a hold its name is unknown.
 ///
 /// An expired lease can be returned for the configured [`late_settle_window`](crate::BudgetEnforcerConfig::late_settle_window).
 ///
@@ -70,7 +72,15 @@ pub struct LocalAuthority {
     enforcer: BudgetEnforcer,
     /// Holds with a step that is perhaps in force and not stored: what memory shows of them is no answer.
     unsure: Mutex<HashSet<ReservationId>>,
+    /// Leases, and when they expire: a lease is ended by its fence and no other way, for its node goes on spending it.
+    leases: Mutex<HashMap<ReservationId, OffsetDateTime>>,
 }
+
+/// What the note of a lease's hold begins with.
+const LEASE: &str = "lease of ";
+
+/// How long after its end a lease is still known for one.
+const KEPT: time::Duration = time::Duration::days(400);
 
 /// A hold that a request stands for, and whether it is over.
 struct Taken {
@@ -82,10 +92,41 @@ impl LocalAuthority {
     /// An authority over the budgets of `enforcer`.
     #[must_use]
     pub fn new(enforcer: BudgetEnforcer) -> Self {
+        let taken = TransactionFilter {
+            kind: Some(TransactionKind::Reserve),
+            ..TransactionFilter::default()
+        };
+        // Those that were granted before a restart are known by their note. Till when they last the ledger does not say.
+        let rows = enforcer.transactions(&taken).rows.into_iter();
+        let is_lease = |row: &Transaction| {
+            let note = row.note.as_deref();
+            note.is_some_and(|note| note.starts_with(LEASE))
+        };
+        let leases = rows
+            .filter(is_lease)
+            .filter_map(|row| Some((row.reservation?, row.at)));
         Self {
+            leases: Mutex::new(leases.collect()),
             enforcer,
             unsure: Mutex::default(),
         }
+    }
+
+    /// A lease's name is not that of a hold.
+    fn check_no_lease(&self, id: ReservationId) -> Result<(), BackendError> {
+        let leases = self.leases.lock().unwrap_or_else(PoisonError::into_inner);
+        if leases.contains_key(&id) {
+            return Err(Refusal::Unknown { id }.into());
+        }
+        Ok(())
+    }
+
+    fn note_lease(&self, id: ReservationId, expires_at: OffsetDateTime) {
+        let mut leases = self.leases.lock().unwrap_or_else(PoisonError::into_inner);
+        leases.insert(id, expires_at);
+        // A node that is gone for good leaves its lease behind.
+        let now = self.enforcer.now();
+        leases.retain(|_, expires_at| now.saturating_sub(KEPT) < *expires_at);
     }
 
     /// The hold that the key of `options` stands for, started.
@@ -195,10 +236,12 @@ impl BudgetBackend for LocalAuthority {
     }
 
     async fn settle(&self, id: ReservationId, actual: Amounts) -> Result<Ending, BackendError> {
+        self.check_no_lease(id)?;
         self.end(id, actual)
     }
 
     async fn release(&self, id: ReservationId) -> Result<(), BackendError> {
+        self.check_no_lease(id)?;
         match self.enforcer.release_id(id) {
             Ok(()) => {
                 self.sure(id);
@@ -215,12 +258,13 @@ impl BudgetBackend for LocalAuthority {
     async fn grant_lease(&self, request: &LeaseRequest) -> Result<Lease, BackendError> {
         let options = CallOptions::new()
             .ttl(request.ttl)
-            .note(format!("lease of {}", request.holder));
+            .note(format!("{LEASE}{}", request.holder));
         let mut refused = None;
         for offer in offers(request)? {
             let offer = offer?;
             match self.take(&offer.charge, &options.clone().key(offer.key)) {
                 Ok(Taken { held, is_expired }) => {
+                    self.note_lease(held.id, held.expires_at);
                     let lease = Lease {
                         id: held.id,
                         fence: fence(held.id),

@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
+use std::thread::ScopedJoinHandle;
 
 use budget_enforcer::{BudgetId, Floor};
 
@@ -69,7 +70,7 @@ fn small_holds_that_fit_are_taken_beside_big_ones_that_do_not() {
                 scope.spawn(move || small(stage, id, seed))
             })
             .collect();
-        let ends: Vec<_> = players.into_iter().map(|player| player.join()).collect();
+        let ends: Vec<_> = players.into_iter().map(ScopedJoinHandle::join).collect();
         done.store(true, Ordering::Relaxed);
         ends.into_iter().for_each(Result::unwrap);
     });
@@ -104,7 +105,7 @@ fn nor_beside_meters_that_spend_all_the_rest() {
                 }
             }));
         }
-        let ends: Vec<_> = players.into_iter().map(|player| player.join()).collect();
+        let ends: Vec<_> = players.into_iter().map(ScopedJoinHandle::join).collect();
         done.store(true, Ordering::Relaxed);
         ends.into_iter().for_each(Result::unwrap);
     });

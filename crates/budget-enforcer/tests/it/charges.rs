@@ -209,3 +209,36 @@ fn settle_at_least_books_the_larger_of_hold_and_report() {
     hold().settle_at_least(Amounts::NONE).unwrap();
     assert_eq!(stage.calls(&id)[0], 20);
 }
+
+#[test]
+fn a_path_of_another_enforcer_is_no_path_here() {
+    let (stage, other) = (stage(), stage());
+    let (id, theirs) = (stage.create(calls("a", 5)), other.create(calls("a", 5)));
+    let path = other.budget.resolve(&charge(&theirs, 1)).unwrap();
+    assert_eq!(code(stage.budget.reserve_path(&path)), "no_budget");
+    assert_eq!(
+        code(stage.budget.reserve_path_at(&path, crate::stage::START)),
+        "no_budget"
+    );
+    assert_eq!(
+        code(stage.budget.reserve_path_amounts(&path, used(1))),
+        "no_budget"
+    );
+    assert_eq!(
+        code(
+            stage
+                .budget
+                .reserve_path_explained_at(&path, crate::stage::START)
+        ),
+        "no_budget"
+    );
+    assert!(
+        stage
+            .budget
+            .reserve_path_and_start(&path, Floor::Hold)
+            .is_err()
+    );
+    assert_eq!(stage.calls(&id), [0, 0, 0, 5]);
+    assert_eq!(other.calls(&theirs), [0, 0, 0, 5]);
+    assert_eq!(code(other.budget.reserve_path(&path)), "ok");
+}

@@ -186,7 +186,7 @@ fn one_of_settle_and_cancel_and_expiry_ends_a_call() {
 fn one_of_two_settles_by_id_and_expiry_ends_a_detached_hold() {
     let enforcer = std::sync::Mutex::new(None);
     race(
-        |hold| hold.detach(),
+        Reservation::detach,
         |name, round| {
             // The other racer says where.
             let budget = loop {

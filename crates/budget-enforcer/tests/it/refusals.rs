@@ -286,7 +286,6 @@ fn a_refusal_with_a_key_is_remembered_and_changes_nothing_else() {
 }
 
 #[test]
-#[ignore = "a zero passes what was overspent, so that a session can overspend again and again"]
 fn a_zero_does_not_pass_what_was_overspent() {
     let stage = stage();
     let id = stage.create(calls("a", 10).tokens(10).period(Period::Daily));

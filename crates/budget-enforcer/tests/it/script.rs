@@ -8,17 +8,19 @@
 //! record r1 team calls=5, spend r2 session:s tokens=9, refund r1 calls=2, check team calls=1
 //! limit team calls=5, limit team monthly calls=5, suspend team, resume team, close team
 //! show team, rows h1                      figures; the ledger's rows of a hold
+//! thresholds 0.5 0.9, alerts              at the beginning; those that came since the last look
 //! crash                                   guards are lost, and what was stored is opened again
 //! ```
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::mpsc::{Receiver, sync_channel};
 use std::time::Duration;
 
 use budget_enforcer::{
-    Amounts, BudgetAdmin, BudgetDecision, BudgetDenied, BudgetEnforcer, BudgetEnforcerConfig,
-    BudgetError, BudgetSpec, CallOptions, Charge, Clock, Dimension, Envelope, EnvelopeState, Floor,
-    IdempotencyKey, Limits, ManualClock, Period, Quantity, Reservation, ReservationId, Retry,
-    Running, Settlement, TransactionFilter, TransactionId,
+    Alert, Amounts, BudgetAdmin, BudgetDecision, BudgetDenied, BudgetEnforcer,
+    BudgetEnforcerConfig, BudgetError, BudgetSpec, CallOptions, Charge, Clock, Dimension, Envelope,
+    EnvelopeState, Floor, IdempotencyKey, Limits, ManualClock, Period, Quantity, Reservation,
+    ReservationId, Retry, Running, Settlement, Threshold, TransactionFilter, TransactionId,
 };
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
@@ -36,6 +38,8 @@ pub(crate) struct Script {
     ids: BTreeMap<String, ReservationId>,
     rows: BTreeMap<String, TransactionId>,
     keys: BTreeMap<String, IdempotencyKey>,
+    thresholds: Vec<Threshold>,
+    alerts: Option<Receiver<Alert>>,
     /// What keys have booked.
     answers: BTreeSet<(String, TransactionId)>,
 }
@@ -142,6 +146,8 @@ impl Script {
             ids: BTreeMap::new(),
             rows: BTreeMap::new(),
             keys: BTreeMap::new(),
+            thresholds: Vec::new(),
+            alerts: None,
             answers: BTreeSet::new(),
         }
     }
@@ -165,6 +171,12 @@ impl Script {
             "most-sessions" => self.config.max_sessions = words.next().parse().unwrap(),
             "most-keys" => self.config.max_idempotency_keys = words.next().parse().unwrap(),
             "remember" => self.config.late_settle_window = words.duration(),
+            "thresholds" => {
+                while words.0.peek().is_some() {
+                    self.thresholds.push(words.next().parse().unwrap());
+                }
+            }
+            "alerts" => return self.show_alerts(),
             "boot" => self.clock.set_elapsed(Some(Duration::ZERO)),
             "clock" => self.clock.set(moment(words.next())),
             "jump" => {
@@ -203,9 +215,14 @@ impl Script {
     /// Opens it where that has not happened yet.
     fn handles(&mut self) -> &(BudgetEnforcer, BudgetAdmin) {
         self.handles.get_or_insert_with(|| {
-            let builder = BudgetEnforcer::builder()
+            let mut builder = BudgetEnforcer::builder()
                 .config(self.config.clone())
                 .clock(self.clock.clone());
+            if !self.thresholds.is_empty() {
+                let (sender, receiver) = sync_channel(1_000);
+                builder = builder.alerts(self.thresholds.clone(), sender);
+                self.alerts = Some(receiver);
+            }
             match &self.journal {
                 Some(journal) => builder.journal(journal.clone()).build().unwrap(),
                 None => builder.build().unwrap(),
@@ -425,6 +442,16 @@ impl Script {
         told.join("; ")
     }
 
+    fn show_alerts(&mut self) -> String {
+        let alerts = self.alerts.iter().flat_map(Receiver::try_iter);
+        let alerts: Vec<_> = alerts.map(|alert| alert_text(&alert)).collect();
+        if alerts.is_empty() {
+            "none".to_owned()
+        } else {
+            alerts.join(", ")
+        }
+    }
+
     fn show_rows(&mut self, name: &str) -> String {
         let filter = TransactionFilter {
             reservation: Some(*known(&self.ids, name)),
@@ -439,6 +466,12 @@ impl Script {
         });
         rows.collect::<Vec<_>>().join(", ")
     }
+}
+
+fn alert_text(alert: &Alert) -> String {
+    let of = format!("{} of {}", alert.spent, alert.limit);
+    let name = name(&alert.envelope);
+    format!("{name} {} at {} with {of}", alert.period, alert.threshold)
 }
 
 fn spec(words: &mut Words<'_>) -> BudgetSpec {
@@ -533,11 +566,13 @@ fn denial(decision: &BudgetDecision) -> String {
             "{text} {dimension}: {}{left} left",
             asked.unwrap_or_default()
         );
-        text.push_str(match decision.retry() {
-            Retry::Now => ", now",
-            Retry::AfterHoldsExpire(_) => ", after holds",
-            Retry::AfterReset(_) => ", after the reset",
-            Retry::Never => ", never",
+        text.push_str(&match decision.retry() {
+            Retry::Now => ", now".to_owned(),
+            Retry::AfterHoldsExpire(at) => format!(", after holds by {}", at.time()),
+            Retry::AfterReset(at) => {
+                format!(", after the reset on {}", at.format(&Rfc3339).unwrap())
+            }
+            Retry::Never => ", never".to_owned(),
         });
     }
     text

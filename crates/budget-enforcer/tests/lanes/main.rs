@@ -26,6 +26,8 @@ mod histories;
 mod idempotency;
 #[path = "../it/keeping.rs"]
 mod keeping;
+#[path = "../it/many_holds.rs"]
+mod many_holds;
 #[path = "../it/meters.rs"]
 mod meters;
 #[path = "../it/model.rs"]

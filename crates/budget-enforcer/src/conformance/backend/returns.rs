@@ -13,6 +13,10 @@ pub(super) const CHECKS: &[Check] = &[
         run: returned_once,
     },
     Check {
+        name: "a lease is not ended as if it were a hold",
+        run: not_a_hold,
+    },
+    Check {
         name: "of returns that race, one wins",
         run: racing_returns,
     },
@@ -67,6 +71,22 @@ fn returned_once(trial: &Trial<'_>) -> Verdict {
         calls(1),
     )?;
     trial.stands("after more than the slice was spent", &trial.team, 11, 0)
+}
+
+/// Its node goes on spending it: whoever guesses its name must not make room for another.
+fn not_a_hold(trial: &Trial<'_>) -> Verdict {
+    let lease = trial.lease(&trial.team, 5)?;
+    let unknown = || Refusal::Unknown { id: lease.id };
+    same(
+        "releasing it",
+        refused("a release", trial.release(lease.id))?,
+        unknown(),
+    )?;
+    let settled = trial.settle(lease.id, calls(0));
+    same("settling it", refused("a settlement", settled)?, unknown())?;
+    trial.stands("after neither", &trial.team, 0, 5)?;
+    said(trial.give_back(&lease, calls(2)))?;
+    trial.stands("after its return", &trial.team, 2, 0)
 }
 
 fn racing_returns(trial: &Trial<'_>) -> Verdict {

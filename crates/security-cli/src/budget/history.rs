@@ -1,0 +1,204 @@
+//! What a journal's events say beyond figures: how budgets were set up, who changed what, and which holds are open.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use budget_enforcer::{
+    Act, Amounts, BudgetId, BudgetSpec, Charge, Envelope, Event, OperatorId, Period, ReservationId,
+    SessionId,
+};
+use time::OffsetDateTime;
+
+use super::entry::Kind;
+
+/// A fold over all events.
+#[derive(Debug, Default)]
+pub(super) struct History {
+    pub(super) budgets: BTreeMap<BudgetId, Created>,
+    /// When each was opened.
+    pub(super) sessions: BTreeMap<SessionId, OffsetDateTime>,
+    /// What operators did, but for setting limits.
+    pub(super) acts: Vec<OperatorAct>,
+    /// How limits were set, in order: ledger rows tell of the same.
+    pub(super) adjusted: BTreeMap<BudgetId, VecDeque<Adjusted>>,
+    /// Those that nobody ended. Some may have expired.
+    pub(super) holds: BTreeMap<ReservationId, Hold>,
+    /// The latest time so far, as clocks go that were accepted.
+    latest_at: Option<OffsetDateTime>,
+}
+
+#[derive(Debug)]
+pub(super) struct Created {
+    pub(super) spec: BudgetSpec,
+    pub(super) at: OffsetDateTime,
+    pub(super) by: Option<OperatorId>,
+}
+
+#[derive(Debug)]
+pub(super) struct OperatorAct {
+    pub(super) kind: Kind,
+    pub(super) at: OffsetDateTime,
+    /// `None`: all of them.
+    pub(super) envelope: Option<Envelope>,
+    /// Of a creation.
+    pub(super) spec: Option<BudgetSpec>,
+    pub(super) by: Option<OperatorId>,
+    pub(super) note: Option<String>,
+}
+
+#[derive(Debug)]
+pub(super) struct Adjusted {
+    pub(super) period: Option<Period>,
+    pub(super) by: Option<OperatorId>,
+    pub(super) note: Option<String>,
+}
+
+#[derive(Debug)]
+pub(super) struct Hold {
+    pub(super) at: OffsetDateTime,
+    pub(super) expires_at: OffsetDateTime,
+    /// Its call has left: when it expires it is spent, not given back.
+    pub(super) started: bool,
+    pub(super) lines: Vec<(Envelope, Amounts)>,
+}
+
+impl History {
+    pub(super) fn note(&mut self, event: &Event) {
+        let at = event.at;
+        match &event.act {
+            Act::SessionOpened { session, .. } => {
+                self.sessions.insert(session.clone(), at);
+            }
+            Act::BudgetCreated { spec, .. } => {
+                self.acts.push(OperatorAct {
+                    spec: Some(spec.clone()),
+                    ..act(Kind::Create, Some(Envelope::from(&spec.id)), event)
+                });
+                let created = Created {
+                    spec: spec.clone(),
+                    at,
+                    by: event.by.clone(),
+                };
+                self.budgets.insert(spec.id.clone(), created);
+            }
+            Act::LimitsUpdated { budget, period, .. } => {
+                let first = || Some(self.budgets.get(budget)?.spec.period);
+                let adjusted = Adjusted {
+                    period: period.or_else(first),
+                    by: event.by.clone(),
+                    note: event.note.clone(),
+                };
+                let all = self.adjusted.entry(budget.clone()).or_default();
+                all.push_back(adjusted);
+            }
+            Act::Suspended { envelope } => self.did(Kind::Suspend, envelope, event),
+            Act::Resumed { envelope } => self.did(Kind::Resume, envelope, event),
+            Act::Closed { envelope } => self.did(Kind::Close, envelope, event),
+            Act::ClockAccepted {} => {
+                self.acts.push(act(Kind::AcceptClock, None, event));
+                self.set_back(at);
+            }
+            Act::Reserved {
+                reservation,
+                charge,
+                expires_at,
+            } => {
+                let hold = Hold {
+                    at,
+                    expires_at: *expires_at,
+                    started: false,
+                    lines: lines(charge),
+                };
+                self.holds.insert(*reservation, hold);
+            }
+            Act::Started { reservation } => self.hold(reservation, |hold| hold.started = true),
+            Act::Renewed {
+                reservation,
+                expires_at,
+            } => self.hold(reservation, |hold| hold.expires_at = *expires_at),
+            Act::Drawn { reservation, more } => self.hold(reservation, |hold| {
+                for (_, amounts) in &mut hold.lines {
+                    *amounts = sum(amounts, more);
+                }
+            }),
+            Act::Settled { reservation, .. } | Act::Released { reservation } => {
+                self.holds.remove(reservation);
+            }
+            // Spending in one step, and refusals, which change nothing.
+            _ => {}
+        }
+        self.latest_at = self.latest_at.max(Some(at));
+    }
+
+    /// Where an operator has set the clock back, holds keep the time that they had left.
+    fn set_back(&mut self, at: OffsetDateTime) {
+        if let Some(latest) = self.latest_at.filter(|latest| *latest > at) {
+            #[expect(
+                clippy::arithmetic_side_effects,
+                reason = "any two times are closer than the longest duration"
+            )]
+            let back = latest - at;
+            for hold in self.holds.values_mut() {
+                hold.expires_at = hold.expires_at.checked_sub(back).unwrap_or(at);
+            }
+        }
+        self.latest_at = Some(at);
+    }
+
+    /// An envelope and the budgets above it, the nearest first.
+    pub(super) fn and_above(&self, envelope: &Envelope) -> impl Iterator<Item = Envelope> {
+        let above = |envelope: &Envelope| match envelope {
+            Envelope::Budget(id) => Some(Envelope::Budget(self.parent(id)?.clone())),
+            Envelope::Session(_) => None,
+        };
+        std::iter::successors(Some(envelope.clone()), above)
+    }
+
+    pub(super) fn parent(&self, budget: &BudgetId) -> Option<&BudgetId> {
+        self.budgets.get(budget)?.spec.parent.as_ref()
+    }
+
+    fn did(&mut self, kind: Kind, envelope: &Envelope, event: &Event) {
+        self.acts.push(act(kind, Some(envelope.clone()), event));
+    }
+
+    fn hold(&mut self, id: &ReservationId, change: impl FnOnce(&mut Hold)) {
+        if let Some(hold) = self.holds.get_mut(id) {
+            change(hold);
+        }
+    }
+}
+
+fn act(kind: Kind, envelope: Option<Envelope>, event: &Event) -> OperatorAct {
+    OperatorAct {
+        kind,
+        at: event.at,
+        envelope,
+        spec: None,
+        by: event.by.clone(),
+        note: event.note.clone(),
+    }
+}
+
+pub(super) fn lines(charge: &Charge) -> Vec<(Envelope, Amounts)> {
+    let lines = charge.lines();
+    lines
+        .map(|(envelope, amounts)| (envelope.clone(), *amounts))
+        .collect()
+}
+
+/// Dimension by dimension; absent where both are.
+fn sum(a: &Amounts, b: &Amounts) -> Amounts {
+    let units = |a: Option<u64>, b: Option<u64>| match (a, b) {
+        (None, None) => None,
+        (a, b) => Some(a.unwrap_or(0).saturating_add(b.unwrap_or(0))),
+    };
+    let cost = units(
+        a.cost.map(budget_enforcer::Usd::nanos),
+        b.cost.map(budget_enforcer::Usd::nanos),
+    );
+    let mut sum = Amounts::NONE;
+    sum.tokens = units(a.tokens, b.tokens);
+    sum.calls = units(a.calls, b.calls);
+    sum.cost = cost.map(budget_enforcer::Usd::from_nanos);
+    sum
+}
