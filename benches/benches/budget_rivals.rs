@@ -176,13 +176,13 @@ fn scaling(scale: &Scale) {
     let (_, rows) = ledgers()[1];
     let meter = hot(rows, u64::MAX / 2);
     alone_and_four(scale, "one envelope, spend", scale.batch, || {
-        meter.spend(1).unwrap()
+        meter.spend(1).unwrap();
     });
     for (ledger, rows) in ledgers() {
         let (budget, path) = tree(rows, &LEVELS[..1]);
         let what = format!("one envelope, hold and settle ({ledger})");
         alone_and_four(scale, &what, scale.slow_batch, || {
-            hold_and_settle(&budget, &path)
+            hold_and_settle(&budget, &path);
         });
     }
 }
@@ -290,7 +290,7 @@ fn levels(scale: &Scale) {
                 continue;
             }
             let (beside, ours) = in_turns(scale.rounds, threads, scale.slow_batch, pair, || {
-                hold_and_settle(&budget, &path)
+                hold_and_settle(&budget, &path);
             });
             row(&what, threads, beside, ours, bar);
         }

@@ -14,6 +14,7 @@ use crate::node::State;
 use crate::options::CallOptions;
 use crate::period::Period;
 use crate::spec::BudgetSpec;
+use crate::utilization::{self, OpenHold};
 use crate::writer::Meta;
 
 /// Administers budgets. Keep it from whoever is limited by them.
@@ -84,6 +85,18 @@ impl BudgetAdmin {
     /// [`BudgetError::Poisoned`].
     pub fn revision(&self) -> Result<Revision, BudgetError> {
         Ok(self.engine.core.writer.revision()?)
+    }
+
+    /// What is held on an envelope now, by any charge that touches it, in the order of taking. Each can be settled or released by its id. Locks the
+    /// envelope's tree for as long as it takes to copy them.
+    ///
+    /// # Errors
+    /// [`BudgetError::Unknown`], [`BudgetError::Poisoned`].
+    pub fn open_holds(&self, envelope: impl Into<Envelope>) -> Result<Vec<OpenHold>, BudgetError> {
+        let envelope = envelope.into();
+        let path = self.engine.envelope(&envelope);
+        let path = path.ok_or_else(|| BudgetError::Unknown(envelope.clone()))?;
+        utilization::open_holds(&path, &envelope, self.engine.core.time.now())
     }
 
     /// Creates a budget. Its first window is that of now, and fixed lengths count from now.
@@ -223,6 +236,8 @@ impl BudgetAdmin {
     /// # Errors
     /// [`BudgetError::Store`]; nothing was changed.
     pub fn accept_clock(&self, by: OperatorId, reason: &str) -> Result<Revision, BudgetError> {
+        // A clock is somebody else's code: never with trees locked.
+        let shown = self.engine.core.time.wall();
         let accepted = self.engine.with_trees(|trees| {
             let mut trees = trees
                 .iter()
@@ -233,7 +248,6 @@ impl BudgetAdmin {
                 key: None,
                 note: Some(reason.into()),
             };
-            let shown = self.engine.core.time.wall();
             let revision =
                 self.engine
                     .core

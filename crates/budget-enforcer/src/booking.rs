@@ -115,6 +115,11 @@ impl<'a, 'g> Locked<'a, 'g> {
             .map_or(ReservationId::new(0, 0), |tree| tree.next_hold())
     }
 
+    /// Whether any of the trees has a hold of that name, whatever has become of it.
+    pub(crate) fn knows(&self, id: ReservationId) -> bool {
+        self.trees.iter().any(|tree| tree.hold(id).is_some())
+    }
+
     /// The stage of hold `id` now. `None`: there is none.
     pub(crate) fn stage(&self, id: ReservationId) -> Option<Stage> {
         self.trees

@@ -84,7 +84,11 @@ impl Engine {
                 // As far as the events that follow know; after them nobody holds on to it.
                 is_attached: true,
             };
-            tree.ok_or_else(unfit)?.lock()?.restore_hold(shot.id, hold);
+            let mut tree = tree.ok_or_else(unfit)?.lock()?;
+            if tree.hold(shot.id).is_some() {
+                return Err(misfit(revision, "a hold is there twice"));
+            }
+            tree.restore_hold(shot.id, hold);
         }
         drop(trees);
         let mut claims = self.claims.lock().map_err(|_| Poisoned)?;

@@ -34,7 +34,7 @@ mod error;
 #[cfg(test)]
 mod faults;
 mod group;
-mod row;
+pub(crate) mod row;
 mod tables;
 
 use std::path::Path;

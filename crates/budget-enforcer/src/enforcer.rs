@@ -34,7 +34,8 @@ use crate::utilization::{self, Summary, Utilization};
 /// Enforces budgets. Clones share them; none can change a limit.
 ///
 /// Every call is synchronous. Calls on the same tree of budgets, or on the same session, wait for each other for the length of a
-/// few additions, and of the journal's `append` where there is a journal; others do not.
+/// few additions, and of the journal's `append` where there is a journal; others do not. With a journal that stores later, every call that changes
+/// something waits until it is stored. Calls with an idempotency key wait for each other.
 ///
 /// ```
 /// use budget_enforcer::{Amounts, BudgetEnforcer, BudgetEnforcerConfig, Charge, Floor, SessionId};
@@ -360,7 +361,7 @@ impl BudgetEnforcer {
     fn here<'p>(&self, path: &'p BudgetPath) -> Result<&'p Resolved, BudgetDenied> {
         let here = path.here();
         let core = here.path.core();
-        if core.is_some_and(|core| std::ptr::eq(core, &*self.engine.core)) {
+        if core.is_some_and(|core| std::ptr::eq(core, Arc::as_ptr(&self.engine.core))) {
             return Ok(here);
         }
         let named = here.path.named().first_envelope().clone();

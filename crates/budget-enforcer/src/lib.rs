@@ -71,6 +71,9 @@ pub mod conformance;
 #[cfg(feature = "durable")]
 pub mod durable;
 mod event;
+#[cfg(all(feature = "durable", any(fuzzing, test)))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod journal;
 mod replay;
 mod snapshot;
@@ -112,5 +115,5 @@ pub use usage::{
     ProviderUsage, StreamUsage, TokenUsage, UsageError,
 };
 pub use usd::Usd;
-pub use utilization::{EnvelopeState, Summary, Usage, Utilization, WindowUsage};
+pub use utilization::{EnvelopeState, OpenHold, Summary, Usage, Utilization, WindowUsage};
 pub use window::{Schedule, Window, Zone};

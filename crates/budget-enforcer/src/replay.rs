@@ -22,6 +22,13 @@ use crate::tree::TreeState;
 /// Replays the engine's journal, if it has one, into the engine, which is new. The ledger keeps every row meanwhile, so that
 /// a refund finds what it refunds.
 pub(crate) fn replay(engine: &Engine) -> Result<(), BudgetError> {
+    take_up(engine).inspect_err(|_| {
+        // A hold that somebody may hold on to keeps its tree alive, and the tree the hold.
+        drop(each_tree(engine, TreeState::detach_all));
+    })
+}
+
+fn take_up(engine: &Engine) -> Result<(), BudgetError> {
     let Some(journal) = engine.core.writer.journal() else {
         return Ok(());
     };
@@ -46,7 +53,7 @@ pub(crate) fn replay(engine: &Engine) -> Result<(), BudgetError> {
         applied.map_err(|error| {
             let stop = StoreError::failed(error.to_string());
             failed = Some(match error {
-                error @ BudgetError::Replay { .. } => error,
+                BudgetError::Replay { why, .. } => misfit(revision, why),
                 error => misfit(revision, error),
             });
             stop
@@ -156,8 +163,15 @@ fn answer(
             let lines = Lines::of(&charge);
             let (path, due) = (find(engine, &charge, at)?, Moment::from(expires_at));
             engine.core.with(&path, at, |locked| {
+                if locked.knows(reservation) {
+                    return Err(BudgetError::Replay {
+                        revision: 0,
+                        why: format!("reservation {reservation} was taken before"),
+                    });
+                }
                 locked.reserve(reservation, &lines, due, note);
-            })?;
+                Ok(())
+            })??;
             (
                 Request::Reserve { charge },
                 Answer::Reserved {

@@ -3,11 +3,15 @@
 use std::collections::BTreeMap;
 use std::iter;
 
+use time::OffsetDateTime;
+
 use crate::amounts::{Dimension, PerDimension, Quantity};
 use crate::cell::Cell;
-use crate::charge::Envelope;
+use crate::charge::{Charge, Envelope};
 use crate::engine::Engine;
 use crate::error::{BudgetError, Poisoned};
+use crate::hold::{Hold, ReservationId, Stage};
+use crate::holds::Holds;
 use crate::moment::Moment;
 use crate::node::{Node, State};
 use crate::path::{GroupRef, Path};
@@ -96,6 +100,20 @@ impl WindowUsage {
     }
 }
 
+/// A reservation that holds something.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct OpenHold {
+    /// Its name.
+    pub id: ReservationId,
+    /// On what, and how much.
+    pub charge: Charge,
+    /// When it expires: what has started is spent then, anything else given back.
+    pub expires_at: OffsetDateTime,
+    /// Its call has left.
+    pub started: bool,
+}
+
 /// All named budgets at one instant.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -111,6 +129,35 @@ pub(crate) fn of(path: &Path, wall: Moment) -> Result<Utilization, BudgetError> 
     let group = path.only_group().ok_or_else(unknown)?;
     let tree = group.tree.lock()?;
     envelope_utilization(&tree, group, wall).ok_or_else(unknown)
+}
+
+/// What is held on `envelope`, whose path this is.
+pub(crate) fn open_holds(
+    path: &Path,
+    envelope: &Envelope,
+    wall: Moment,
+) -> Result<Vec<OpenHold>, BudgetError> {
+    let unknown = || BudgetError::Unknown(envelope.clone());
+    let tree = path.home().ok_or_else(unknown)?.lock()?;
+    let at = tree.time(wall);
+    let touches = |hold: &Hold| {
+        hold.path
+            .envelopes()
+            .any(|(touched, _)| touched == envelope)
+    };
+    let open = tree.holds().into_iter().flat_map(Holds::iter);
+    let mut open: Vec<_> = open
+        .filter(|(_, hold)| !matches!(hold.stage, Stage::Lapsed { .. }))
+        .filter(|(_, hold)| hold.lapses_by(at).is_none() && touches(hold))
+        .map(|(id, hold)| OpenHold {
+            id,
+            charge: hold.path.charge(&hold.held),
+            expires_at: hold.due.to_time(),
+            started: hold.stage == Stage::Started,
+        })
+        .collect();
+    open.sort_unstable_by_key(|hold| hold.id);
+    Ok(open)
 }
 
 pub(crate) fn summary(engine: &Engine, wall: Moment) -> Result<Summary, BudgetError> {

@@ -6,6 +6,7 @@ use std::fmt;
 use serde::de::{Deserialize, Deserializer, Error, IgnoredAny, MapAccess, Visitor};
 
 use super::entry::Entry;
+use super::error::PriceError;
 use super::listing::Listing;
 use super::table::PriceTable;
 use crate::error::Shown;
@@ -83,6 +84,9 @@ impl<'de> Visitor<'de> for FileVisitor {
             }
             let listing: Listing = file.next_value().map_err(|error| wrong(&error))?;
             if let Some((provider, entry)) = listing.into_entry().map_err(|error| wrong(&error))? {
+                if name.is_empty() {
+                    return Err(wrong(&PriceError::NoName { what: "model" }));
+                }
                 models.push((provider, name, entry));
             }
         }
@@ -95,16 +99,45 @@ fn table(models: Vec<(String, String, Entry)>) -> PriceTable {
     for (provider, name, entry) in &models {
         let is_prefixed = name
             .strip_prefix(&**provider)
-            .is_some_and(|rest| rest.starts_with('/'));
+            .and_then(|rest| rest.strip_prefix('/'))
+            .is_some_and(|model| !model.is_empty());
         if !is_prefixed {
             table.replace(provider, name, entry.clone());
         }
     }
     // Last, for a key that names its provider is meant more exactly than one that happens to be listed under it.
     for (_, name, entry) in models {
-        if let Some((provider, model)) = name.split_once('/') {
+        let named = name.split_once('/');
+        if let Some((provider, model)) =
+            named.filter(|(provider, model)| !provider.is_empty() && !model.is_empty())
+        {
             table.replace(provider, model, entry);
         }
     }
     table
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slash_without_a_name_on_either_side_separates_nothing() {
+        let read = |key: &str| {
+            let file = format!(
+                r#"{{ "{key}": {{ "litellm_provider": "p", "input_cost_per_token": 0, "output_cost_per_token": 0 }} }}"#
+            );
+            serde_json::from_str::<CommunityPrices>(&file)
+        };
+        for key in ["/m", "p/", "/"] {
+            let CommunityPrices(table) = read(key).unwrap();
+            assert!(table.price("p", key).is_ok(), "{key}");
+            assert_eq!(table.len(), 1, "{key}");
+        }
+        let error = read("").unwrap_err().to_string();
+        assert!(
+            error.starts_with("model ``: a model needs a name"),
+            "{error}"
+        );
+    }
 }

@@ -77,8 +77,8 @@ impl ProviderUsage for OpenAiUsage {
                 });
             }
         };
+        let sum = prompt.checked_add(completion).ok_or(UsageError::TooLarge)?;
         if let Some(total) = self.total_tokens {
-            let sum = prompt.checked_add(completion).ok_or(UsageError::TooLarge)?;
             equal(
                 "total_tokens",
                 total,

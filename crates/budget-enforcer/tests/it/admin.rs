@@ -1,7 +1,8 @@
 //! What operators do, and what is left when it goes wrong.
 
 use budget_enforcer::{
-    Amounts, BudgetEnforcerConfig, BudgetError, Charge, Dimension, EnvelopeState, Floor, Limits,
+    Amounts, BudgetEnforcerConfig, BudgetError, BudgetId, Charge, Dimension, EnvelopeState, Floor,
+    Limits,
 };
 
 use crate::stage::{budget, calls, charge, code, session, stage, stage_with, used};
@@ -162,4 +163,34 @@ fn the_summary_lists_all_budgets_by_name() {
         .map(|budget| budget.usage(Dimension::Calls).spent.units())
         .collect();
     assert_eq!((spent, summary.sessions), (vec![0, 3, 3], 1));
+}
+
+#[test]
+fn what_is_held_can_be_found_and_ended() {
+    let stage = stage();
+    let team = stage.create(calls("team", 20));
+    let [a, b] = ["a", "b"].map(|name| stage.create(calls(name, 9).parent(team.clone())));
+    let first = stage.reserve(&charge(&a, 2)).detach();
+    let second = stage.start(&charge(&b, 3)).detach();
+    let gone = stage.reserve(&charge(&a, 1));
+    gone.release().unwrap();
+    let open = |id: &BudgetId| stage.admin.open_holds(id).unwrap();
+    let told: Vec<_> = open(&team)
+        .iter()
+        .map(|hold| (hold.id, hold.started))
+        .collect();
+    assert_eq!(told, [(first, false), (second, true)]);
+    assert_eq!(open(&a)[0].charge, charge(&a, 2));
+    assert_eq!(
+        open(&a)[0].expires_at,
+        crate::stage::START + crate::stage::MINUTE * 5
+    );
+    stage.budget.release_id(open(&team)[0].id).unwrap();
+    assert!(open(&a).is_empty());
+    stage.clock.advance(crate::stage::HOUR);
+    assert!(open(&team).is_empty());
+    assert!(matches!(
+        stage.admin.open_holds(&budget("nobody")),
+        Err(BudgetError::Unknown(_))
+    ));
 }

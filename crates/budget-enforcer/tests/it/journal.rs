@@ -400,6 +400,18 @@ fn a_journal_that_does_not_fit_together_is_refused() {
         matches!(headless, Err(BudgetError::Replay { revision: 2, .. })),
         "{headless:?}"
     );
+    let hold = enforcer.reserve(&charge(&budget("a"), 1)).unwrap();
+    let mut twice = journal.events().unwrap();
+    let again = twice.last().unwrap().clone();
+    let text = serde_json::to_string(&again).unwrap();
+    let text = text.replace(r#""revision":4"#, r#""revision":5"#);
+    twice.push(serde_json::from_str(&text).unwrap());
+    let twice = build(twice);
+    assert!(
+        matches!(twice, Err(BudgetError::Replay { revision: 5, .. })),
+        "{twice:?}"
+    );
+    drop(hold);
     let mut unknown = events;
     unknown.remove(0);
     unknown.insert(0, serde_json::from_str(r#"{"revision":1,"at":"2026-11-22T12:00:00Z","act":{"settled":{"reservation":"r-0-0","actual":{}}}}"#).unwrap());

@@ -2,10 +2,13 @@
 
 use std::time::Duration;
 
-use budget_enforcer::{Reservation, TransactionFilter, TransactionKind};
+use budget_enforcer::{
+    BudgetEnforcer, Floor, ManualClock, Period, Reservation, TransactionFilter, TransactionKind,
+};
 use time::OffsetDateTime;
 
-use crate::stage::{START, Stage, calls, charge, stage};
+use crate::keeping::Keeping;
+use crate::stage::{DAY, START, Stage, budget, calls, charge, stage, used};
 
 const HOLDS: usize = 40;
 
@@ -51,4 +54,28 @@ fn each_runs_out_when_it_was_last_said_to() {
     names.sort();
     assert_eq!(names, ids);
     stage.reserve(&charge(&id, HOLDS as u64)).release().unwrap();
+}
+
+#[test]
+fn a_window_that_is_over_is_forgotten_with_its_last_hold() {
+    let (journal, clock) = (Keeping::every(Some(1)), ManualClock::new(START));
+    let builder = BudgetEnforcer::builder().clock(clock.clone());
+    let (enforcer, admin) = builder.journal(journal.clone()).build().unwrap();
+    admin
+        .create_budget(calls("a", 10).period(Period::Daily))
+        .unwrap();
+    let one = charge(&budget("a"), 1);
+    let is_kept = || journal.text().unwrap().contains(r#""earlier":[{"#);
+    let mut started = [(); 2].map(|()| enforcer.reserve(&one).unwrap().start(Floor::Hold).unwrap());
+    for running in &mut started {
+        running.renew(DAY).unwrap();
+    }
+    clock.advance(DAY / 2);
+    enforcer.record(&one).unwrap();
+    let [first, second] = started;
+    first.settle(used(1)).unwrap();
+    assert!(is_kept(), "there is still a hold in it");
+    second.settle(used(1)).unwrap();
+    enforcer.record(&one).unwrap();
+    assert!(!is_kept());
 }

@@ -80,9 +80,9 @@ fn every_way_in_which_something_comes_back_is_seen() {
         while meter.spend(1).is_ok() {}
         assert_eq!(meter.spend(1), Err(NotAdmitted));
     };
-    let held = stage.start(&charge(&id, 4));
+    let running = stage.start(&charge(&id, 4));
     is_exhausted();
-    held.settle(used(3)).unwrap();
+    running.settle(used(3)).unwrap();
     assert_eq!(meter.spend(1), Ok(()), "settled for less");
     is_exhausted();
     stage

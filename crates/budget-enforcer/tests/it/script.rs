@@ -566,14 +566,15 @@ fn denial(decision: &BudgetDecision) -> String {
             "{text} {dimension}: {}{left} left",
             asked.unwrap_or_default()
         );
-        text.push_str(&match decision.retry() {
+        let when = match decision.retry() {
             Retry::Now => ", now".to_owned(),
             Retry::AfterHoldsExpire(at) => format!(", after holds by {}", at.time()),
             Retry::AfterReset(at) => {
                 format!(", after the reset on {}", at.format(&Rfc3339).unwrap())
             }
             Retry::Never => ", never".to_owned(),
-        });
+        };
+        text.push_str(&when);
     }
     text
 }

@@ -2,6 +2,11 @@
 //!
 //! Left out are those that never get to a tree, those with a journal that keeps spending (no lanes then), and the balances of ledger rows.
 
+#![expect(
+    clippy::unchecked_time_subtraction,
+    reason = "the lengths of time in tests are constants"
+)]
+
 #[path = "../it/admin.rs"]
 mod admin;
 #[path = "../it/alerts.rs"]

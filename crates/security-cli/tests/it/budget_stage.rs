@@ -71,7 +71,11 @@ impl Desk {
     pub(crate) fn service(&self) -> Service {
         let clock = ManualClock::new(START);
         let (enforcer, admin) = BudgetEnforcer::builder()
-            .config(BudgetEnforcerConfig::per_session().tokens(1000).calls(10))
+            .config(BudgetEnforcerConfig {
+                // Holds that a test of today still finds open.
+                max_ttl: Duration::from_secs(36_500 * 86_400),
+                ..BudgetEnforcerConfig::per_session().tokens(1000).calls(10)
+            })
             .clock(clock.clone())
             .journal(DurableJournal::open(self.dir()).unwrap())
             .build()
