@@ -42,9 +42,10 @@ pub(crate) enum Taken {
 }
 
 impl Escrow {
+    /// With at least so many stripes: a power of two, for finding one by a mask.
     pub(crate) fn new(stripes: usize) -> Self {
         Self {
-            stripes: (0..stripes.max(1))
+            stripes: (0..stripes.max(1).next_power_of_two())
                 .map(|_| Stripe(AtomicU64::new(0)))
                 .collect(),
             hint: AtomicU64::new(u64::MAX),
@@ -53,6 +54,10 @@ impl Escrow {
 
     /// Takes units from a stripe.
     pub(crate) fn take(&self, stripe: usize, units: u64) -> Taken {
+        // First: whoever has to be refused is refused by one load of what nobody writes meanwhile.
+        if units > self.hint.load(Ordering::Acquire) {
+            return Taken::Refused;
+        }
         let Some(Stripe(left)) = self.stripe(stripe) else {
             return Taken::Short;
         };
@@ -63,11 +68,7 @@ impl Escrow {
                 Err(now) => seen = now,
             }
         }
-        if units > self.hint.load(Ordering::Acquire) {
-            Taken::Refused
-        } else {
-            Taken::Short
-        }
+        Taken::Short
     }
 
     /// Takes units out of the pool, and more for the stripe, a part of what is left. `None`: it has not so many, and stripes may.
@@ -108,6 +109,7 @@ impl Escrow {
     }
 
     fn stripe(&self, number: usize) -> Option<&Stripe> {
-        self.stripes.get(number.checked_rem(self.stripes.len())?)
+        let mask = self.stripes.len().wrapping_sub(1);
+        self.stripes.get(number & mask)
     }
 }
