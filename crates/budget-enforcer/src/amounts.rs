@@ -193,11 +193,13 @@ impl Amounts {
     }
 
     /// Dimension by dimension the larger; absent where both are.
+    #[inline]
     pub(crate) fn larger(&self, other: &Self) -> Self {
         Self::from_units(|dimension| self.units(dimension).max(other.units(dimension)))
     }
 
     /// `self` where it is given, else `other`.
+    #[inline]
     pub(crate) fn or(&self, other: &Self) -> Self {
         Self::from_units(|dimension| self.units(dimension).or(other.units(dimension)))
     }
@@ -205,6 +207,7 @@ impl Amounts {
 
 impl Amounts {
     /// What a hold of `held` comes to when this was used: what is not known, what was held; and with `at_least_hold`, what is less too.
+    #[inline]
     pub(crate) fn settled(&self, held: &Self, at_least_hold: bool) -> Self {
         if at_least_hold {
             self.larger(held)

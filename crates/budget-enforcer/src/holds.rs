@@ -53,6 +53,7 @@ impl Holds {
         few.chain(many.flat_map(|many| many.by_id.values_mut()))
     }
 
+    #[inline]
     pub(crate) fn get(&self, id: ReservationId) -> Option<&Hold> {
         match &self.many {
             Some(many) => many.by_id.get(&id),
@@ -64,6 +65,7 @@ impl Holds {
         }
     }
 
+    #[inline]
     pub(crate) fn get_mut(&mut self, id: ReservationId) -> Option<&mut Hold> {
         if let Some(many) = &mut self.many {
             return many.by_id.get_mut(&id);
@@ -72,18 +74,22 @@ impl Holds {
         few.find(|(other, _)| *other == id).map(|(_, hold)| hold)
     }
 
+    #[inline]
     pub(crate) fn insert(&mut self, id: ReservationId, hold: Hold) {
-        if self.many.is_none() && self.few.len() >= FEW {
-            let mut many = Box::<Many>::default();
-            for (id, hold) in self.few.drain(..) {
-                many.insert(id, hold);
-            }
-            self.many = Some(many);
+        if self.many.is_none() && self.few.len() < FEW {
+            self.few.push((id, hold));
+        } else {
+            self.insert_among_many(id, hold);
         }
-        match &mut self.many {
-            Some(many) => many.insert(id, hold),
-            None => self.few.push((id, hold)),
+    }
+
+    #[inline(never)]
+    fn insert_among_many(&mut self, id: ReservationId, hold: Hold) {
+        let many = self.many.get_or_insert_default();
+        for (id, hold) in self.few.drain(..) {
+            many.insert(id, hold);
         }
+        many.insert(id, hold);
     }
 
     /// Puts a hold back that was written down, into a tree that is in `epoch`.
@@ -96,6 +102,7 @@ impl Holds {
     }
 
     /// Takes a hold out.
+    #[inline]
     pub(crate) fn remove(&mut self, id: ReservationId) -> Option<Hold> {
         let hold = if let Some(many) = &mut self.many {
             many.by_id.remove(&id)?
@@ -103,14 +110,21 @@ impl Holds {
             let at = self.few.iter().position(|(other, _)| *other == id)?;
             self.few.swap_remove(at).1
         };
-        if let Some(count) = self.past.get_mut(&hold.epoch) {
+        if !self.past.is_empty() {
+            self.count_less(hold.epoch);
+        }
+        Some(hold)
+    }
+
+    /// One less of `epoch`, where that is over.
+    fn count_less(&mut self, epoch: u64) {
+        if let Some(count) = self.past.get_mut(&epoch) {
             *count = count.saturating_sub(1);
             if *count == 0 {
-                self.past.remove(&hold.epoch);
+                self.past.remove(&epoch);
                 self.has_left = true;
             }
         }
-        Some(hold)
     }
 
     /// Whether the last hold of an epoch that is over has gone since this was asked before.

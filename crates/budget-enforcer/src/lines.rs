@@ -14,17 +14,50 @@ pub(crate) enum Lines {
 }
 
 /// The same, ready to be compared.
-pub(crate) enum Wants<'a> {
+pub(crate) enum Wants {
     One(Want),
-    Many(&'a Lines),
+    Many(Lines),
 }
 
-impl Wants<'_> {
+impl Wants {
+    /// Nothing, of each line.
+    pub(crate) const NONE: Self = Self::One(Want::NONE);
+
     /// What a node is charged that is touched by the lines of `mask`.
+    #[inline]
     pub(crate) fn at(&self, mask: u64) -> Want {
         match self {
             Self::One(want) => *want,
             Self::Many(lines) => Want::of(&lines.at(mask)),
+        }
+    }
+
+    /// Whether every line touches anything, with numbers that can be counted.
+    #[inline]
+    pub(crate) fn are_plain(&self) -> bool {
+        match self {
+            Self::One(want) => want.is_plain(),
+            Self::Many(lines) => lines
+                .as_slice()
+                .iter()
+                .all(|line| Want::of(line).is_plain()),
+        }
+    }
+
+    /// Whether no line is more than that of `other`, which has as many; one alone stands for each.
+    #[inline]
+    pub(crate) fn is_within(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::One(own), Self::One(other)) => own.is_within(other),
+            (Self::One(own), Self::Many(other)) => {
+                let mut others = other.as_slice().iter();
+                others.all(|other| own.is_within(&Want::of(other)))
+            }
+            (Self::Many(own), Self::Many(other)) => {
+                let mut both = own.as_slice().iter().zip(other.as_slice());
+                both.all(|(own, other)| Want::of(own).is_within(&Want::of(other)))
+            }
+            (Self::Many(_), Self::One(_)) => false,
         }
     }
 }
@@ -58,16 +91,18 @@ impl Lines {
     }
 
     /// What each node is charged, ready to be compared.
-    pub(crate) fn wants(&self) -> Wants<'_> {
-        match self {
-            Self::One(amounts) => Wants::One(Want::of(amounts)),
-            Self::Many(_) => Wants::Many(self),
-        }
+    #[inline]
+    pub(crate) fn wants(&self) -> Wants {
+        self.wants_by(|amounts| *amounts)
     }
 
-    /// Whether every line touches anything, with numbers that can be counted.
-    pub(crate) fn are_plain(&self) -> bool {
-        self.as_slice().iter().all(|line| Want::of(line).is_plain())
+    /// [`wants`](Self::wants) of what `f` makes of each line.
+    #[inline]
+    pub(crate) fn wants_by(&self, f: impl Fn(&Amounts) -> Amounts) -> Wants {
+        match self {
+            Self::One(amounts) => Wants::One(Want::of(&f(amounts))),
+            Self::Many(_) => Wants::Many(self.map(f)),
+        }
     }
 
     /// Line by line; both have one for each envelope named.
@@ -83,12 +118,6 @@ impl Lines {
                 Self::Many(sums.collect())
             }
         }
-    }
-
-    /// Whether no line is more than that of `other`.
-    pub(crate) fn is_within(&self, other: &Self) -> bool {
-        let mut both = self.as_slice().iter().zip(other.as_slice());
-        both.all(|(own, other)| Want::of(own).is_within(&Want::of(other)))
     }
 
     /// In each dimension the least of the lines that have it.

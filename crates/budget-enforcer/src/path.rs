@@ -42,7 +42,11 @@ impl BudgetPath {
     }
 
     /// What a thread in the current lane uses.
+    #[inline]
     pub(crate) fn here(&self) -> &Resolved {
+        if self.others.is_empty() {
+            return &self.first;
+        }
         lane::own()
             .checked_rem(self.others.len().saturating_add(1))
             .and_then(|lane| self.others.get(lane.checked_sub(1)?))
@@ -245,6 +249,7 @@ impl Path {
     }
 
     /// What it touches where that is in one tree or in two; `None`: in more.
+    #[inline]
     pub(crate) fn one_or_two(&self) -> Option<(GroupRef<'_>, Option<GroupRef<'_>>)> {
         match self {
             Self::Lone(tree) => Some((GroupRef { tree, steps: &LONE }, None)),
@@ -276,11 +281,13 @@ impl Path {
     }
 
     /// What its trees have in common.
+    #[inline]
     pub(crate) fn core(&self) -> Option<&Core> {
         self.home().map(|tree| &*tree.home.core)
     }
 
     /// The tree that numbers this path's reservations and transactions.
+    #[inline]
     pub(crate) fn home(&self) -> Option<&Arc<Tree>> {
         match self {
             Self::Lone(tree) => Some(tree),

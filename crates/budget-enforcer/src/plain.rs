@@ -60,11 +60,18 @@ impl Caps {
 }
 
 impl Want {
+    pub(crate) const NONE: Self = Self {
+        units: PerDimension([0; 3]),
+        touched: 0,
+    };
+
     #[inline]
     pub(crate) fn of(amounts: &Amounts) -> Self {
+        let units = Dimension::ALL.map(|dimension| amounts.units(dimension));
+        let [tokens, calls, cost] = units.map(|units| units.is_some());
         Self {
-            units: PerDimension::from_fn(|dimension| amounts.units(dimension).unwrap_or(0)),
-            touched: touched(|dimension| amounts.units(dimension)),
+            units: PerDimension(units.map(|units| units.unwrap_or(0))),
+            touched: u8::from(tokens) | (u8::from(calls) << 1) | (u8::from(cost) << 2),
         }
     }
 
@@ -74,12 +81,14 @@ impl Want {
     }
 
     /// Whether it is nowhere more than `other`.
+    #[inline]
     pub(crate) fn is_within(&self, other: &Self) -> bool {
         let mut both = self.units.0.iter().zip(&other.units.0);
         both.all(|(own, other)| own <= other)
     }
 
     /// Whether it touches anything, with numbers that can be counted.
+    #[inline]
     pub(crate) fn is_plain(&self) -> bool {
         self.touched != 0 && self.units.0.iter().all(|units| *units < u64::MAX)
     }

@@ -16,7 +16,7 @@ use crate::lines::{Lines, Wants};
 use crate::moment::Moment;
 use crate::path::{GroupRef, Path, Step};
 use crate::row::{After, Row};
-use crate::transaction::{Settlement, TransactionKind};
+use crate::transaction::TransactionKind;
 use crate::tree::TreeState;
 
 /// How far the time may be ahead of a cheap reading, generously: closer than this to an end it is read precisely, on the long way.
@@ -33,6 +33,7 @@ enum Part<'a> {
 }
 
 impl Part<'_> {
+    #[inline]
     fn mark(&self) -> Moment {
         match self {
             Self::Tree { state, .. } => state.mark,
@@ -40,6 +41,7 @@ impl Part<'_> {
         }
     }
 
+    #[inline]
     fn set_mark(&mut self, at: Moment) {
         match self {
             Self::Tree { state, .. } => state.mark = at,
@@ -47,6 +49,7 @@ impl Part<'_> {
         }
     }
 
+    #[inline]
     fn epoch(&self) -> u64 {
         match self {
             Self::Tree { state, .. } => state.epoch(),
@@ -54,6 +57,7 @@ impl Part<'_> {
         }
     }
 
+    #[inline]
     fn hold(&self, id: ReservationId) -> Option<&Hold> {
         match self {
             Self::Tree { state, .. } => state.hold(id),
@@ -61,6 +65,7 @@ impl Part<'_> {
         }
     }
 
+    #[inline]
     fn holds_mut(&mut self) -> &mut Holds {
         match self {
             Self::Tree { state, .. } => state.holds_mut(),
@@ -69,19 +74,28 @@ impl Part<'_> {
     }
 
     /// Whether nothing has happened by `by` that it does not know yet, and every step has room.
-    fn fits(&self, steps: &[Step], wants: &Wants<'_>, by: Moment) -> bool {
+    #[expect(
+        clippy::inline_always,
+        reason = "written out for one tree, its kind is known"
+    )]
+    #[inline(always)]
+    fn fits(&self, steps: &[Step], wants: &Wants, by: Moment) -> bool {
         match self {
             Self::Tree { state, .. } => {
-                let fits = |step: &Step| {
+                let nodes = state.nodes_at();
+                for step in steps {
                     let want = wants.at(step.lines);
-                    state.node(step.node).is_some_and(|node| {
+                    let fits = nodes.get(step.node).is_some_and(|node| {
                         node.is_plain()
                             && !node.is_over(by)
                             && !(step.is_named && want.evades(node.caps.must_touch))
                             && node.plain.fits(&want, &node.caps.units)
-                    })
-                };
-                !state.is_due(by) && steps.iter().all(fits)
+                    });
+                    if !fits {
+                        return false;
+                    }
+                }
+                !state.is_due(by)
             }
             Self::Lane(lane) => {
                 let fits = |step: &Step| lane.fits(step.node, &wants.at(step.lines), step.is_named);
@@ -91,28 +105,44 @@ impl Part<'_> {
     }
 
     /// Whether nothing has happened by `by` that it does not know yet, and ending a hold changes nothing but what is spent and held.
+    #[expect(
+        clippy::inline_always,
+        reason = "written out for one tree, its kind is known"
+    )]
+    #[inline(always)]
     fn ends_plainly(&self, steps: &[Step], by: Moment, alerts: Option<&Alerts>) -> bool {
         match self {
             Self::Tree { state, is_whole } => {
-                let is_plain = |step: &Step| {
-                    state.node(step.node).is_some_and(|node| {
-                        // What lanes have spent counts towards a threshold, too.
+                let nodes = state.nodes_at();
+                // What lanes have spent counts towards a threshold, too.
+                let sees_all = *is_whole || alerts.is_none();
+                for step in steps {
+                    let is_plain = nodes.get(step.node).is_some_and(|node| {
                         node.owes_nothing()
                             && !node.is_over(by)
-                            && (*is_whole || node.passes_no_threshold(alerts))
-                    })
-                };
-                !state.is_due(by) && steps.iter().all(is_plain)
+                            && (sees_all || node.passes_no_threshold(alerts))
+                    });
+                    if !is_plain {
+                        return false;
+                    }
+                }
+                !state.is_due(by)
             }
             Self::Lane(lane) => lane.is_current(by),
         }
     }
 
-    fn hold_more(&mut self, steps: &[Step], wants: &Wants<'_>) {
+    #[expect(
+        clippy::inline_always,
+        reason = "written out for one tree, its kind is known"
+    )]
+    #[inline(always)]
+    fn hold_more(&mut self, steps: &[Step], wants: &Wants) {
         match self {
             Self::Tree { state, .. } => {
+                let mut nodes = state.nodes_mut();
                 for step in steps {
-                    if let Some(node) = state.node_mut(step.node) {
+                    if let Some(node) = nodes.get(step.node) {
                         node.plain.hold(&wants.at(step.lines));
                     }
                 }
@@ -127,11 +157,17 @@ impl Part<'_> {
         }
     }
 
-    fn settle(&mut self, steps: &[Step], held: &Wants<'_>, spent: &Wants<'_>) {
+    #[expect(
+        clippy::inline_always,
+        reason = "written out for one tree, its kind is known"
+    )]
+    #[inline(always)]
+    fn settle(&mut self, steps: &[Step], held: &Wants, spent: &Wants) {
         match self {
             Self::Tree { state, .. } => {
+                let mut nodes = state.nodes_mut();
                 for step in steps {
-                    if let Some(node) = state.node_mut(step.node) {
+                    if let Some(node) = nodes.get(step.node) {
                         node.plain.release(&held.at(step.lines));
                         node.plain.spend(&spent.at(step.lines));
                     }
@@ -162,6 +198,7 @@ impl Part<'_> {
         }
     }
 
+    #[inline]
     fn take_hold_id(&mut self, tree: u64) -> ReservationId {
         match self {
             Self::Tree { state, .. } => {
@@ -173,6 +210,7 @@ impl Part<'_> {
         }
     }
 
+    #[inline]
     fn take_row_id(&mut self, tree: u64) -> TransactionId {
         match self {
             Self::Tree { state, .. } => state.take_row(),
@@ -198,7 +236,6 @@ struct Sides<'a, 'g> {
 }
 
 /// How a hold ends.
-#[derive(Clone, Copy)]
 pub(crate) enum End {
     Settled {
         actual: Amounts,
@@ -210,23 +247,66 @@ pub(crate) enum End {
 }
 
 impl End {
-    fn is_of(self, stage: Stage) -> bool {
+    fn is_of(&self, stage: Stage) -> bool {
         match (self, stage) {
             (_, Stage::Lapsed { .. }) => false,
-            (Self::Released { may_have_started }, Stage::Started) => may_have_started,
+            (Self::Released { may_have_started }, Stage::Started) => *may_have_started,
             (Self::Settled { .. } | Self::Released { .. }, Stage::Held | Stage::Started) => true,
         }
     }
 
-    fn spent(self, held: &Lines) -> Lines {
+    /// What of a hold is spent, ready to be compared.
+    #[inline]
+    fn spent(&self, held: &Lines) -> Wants {
         match self {
             Self::Settled {
                 actual,
                 at_least_hold,
-            } => held.map(|held| actual.settled(held, at_least_hold)),
-            Self::Released { .. } => Lines::One(Amounts::NONE),
+            } => held.wants_by(|held| actual.settled(held, *at_least_hold)),
+            Self::Released { .. } => Wants::NONE,
         }
     }
+
+    /// The kind and the amounts of its row.
+    fn row(&self, held: &Lines) -> (TransactionKind, Lines) {
+        match self {
+            Self::Settled {
+                actual,
+                at_least_hold,
+            } => {
+                let spent = held.map(|held| actual.settled(held, *at_least_hold));
+                (TransactionKind::Settle, spent)
+            }
+            Self::Released { .. } => (TransactionKind::Release, held.clone()),
+        }
+    }
+}
+
+/// Locks what `path` touches, at the time there when a clock shows `wall`, and does `run`. That is written out twice, for the one tree
+/// without lanes that nearly every path is in: there, the compiler sees through all of it.
+macro_rules! with {
+    ($books:expr, $path:expr, $which:expr, $wall:expr, |$sides:ident| $run:expr) => {
+        match $path.one_or_two()? {
+            (only, None) if !is_sliced(only) => {
+                let mut locked = [whole_side(only)?];
+                let mut $sides = Sides::new($books, $path, &mut locked, $wall);
+                $run
+            }
+            (first, second) => {
+                let first = side(first, $which)?;
+                let (mut one, mut two);
+                let locked: &mut [Side<'_>] = if let Some(second) = second {
+                    two = [first, side(second, $which)?];
+                    &mut two
+                } else {
+                    one = [first];
+                    &mut one
+                };
+                let mut $sides = Sides::new($books, $path, locked, $wall);
+                $run
+            }
+        }
+    };
 }
 
 /// Takes a hold, which is in `stage` from the beginning. `None`: the long way.
@@ -239,13 +319,13 @@ pub(crate) fn reserve(
     ttl: Duration,
     stage: Stage,
 ) -> Option<(ReservationId, Moment, Moment)> {
-    if !lines.are_plain() {
+    let wants = lines.wants();
+    if !wants.are_plain() {
         return None;
     }
     let take = || {
-        with(books, path, Which::Reserving(lane), wall, |sides| {
-            sides.reserve(lines, ttl, stage)
-        })
+        with!(books, path, Which::Reserving(lane), wall, |sides| sides
+            .reserve(lines, &wants, ttl, stage))
     };
     take().or_else(|| {
         // A lane that runs out gets more from its tree, if that has it: then there is no need to disturb the other lanes.
@@ -261,23 +341,21 @@ pub(crate) fn start(
     lane: usize,
     wall: Moment,
 ) -> Option<Amounts> {
-    with(books, path, Which::Holding(lane, id), wall, |sides| {
-        sides.start(id)
-    })
+    with!(books, path, Which::Holding(lane, id), wall, |sides| sides
+        .start(id))
 }
 
-/// Turns a hold into what was used of it, or gives it back. `None`: the long way.
+/// Turns a hold into what was used of it, or gives it back. Returns the row's id and its time. `None`: the long way.
 pub(crate) fn end(
     books: &Books,
     path: &Path,
     id: ReservationId,
     lane: usize,
     wall: Moment,
-    end: End,
-) -> Option<Settlement> {
-    with(books, path, Which::Holding(lane, id), wall, |sides| {
-        sides.end(id, end)
-    })
+    end: &End,
+) -> Option<(TransactionId, Moment)> {
+    with!(books, path, Which::Holding(lane, id), wall, |sides| sides
+        .end(id, end))
 }
 
 /// What of a tree to lock.
@@ -289,7 +367,22 @@ enum Which {
     Holding(usize, ReservationId),
 }
 
+/// Whether its tree's lanes are in use.
 #[inline]
+fn is_sliced(group: GroupRef<'_>) -> bool {
+    let lanes = group.tree.home.lanes.as_ref();
+    lanes.is_some_and(LaneSet::is_hot)
+}
+
+/// The tree without its lanes.
+#[inline]
+fn whole_side(group: GroupRef<'_>) -> Option<Side<'_>> {
+    let state = group.tree.lock_rest().ok()?;
+    let is_whole = !(state.has_meters() || is_sliced(group));
+    let part = Part::Tree { state, is_whole };
+    Some(Side { group, part })
+}
+
 fn side(group: GroupRef<'_>, which: Which) -> Option<Side<'_>> {
     let lanes = group.tree.home.lanes.as_ref();
     let lane = match (lanes.filter(|lanes| lanes.is_hot()), which) {
@@ -301,39 +394,12 @@ fn side(group: GroupRef<'_>, which: Which) -> Option<Side<'_>> {
             lane.holds.get(id).is_some().then_some(lane)
         }
     };
-    let part = if let Some(lane) = lane {
-        Part::Lane(lane)
-    } else {
-        let state = group.tree.lock_rest().ok()?;
-        let is_whole = !(state.has_meters() || lanes.is_some_and(LaneSet::is_hot));
-        Part::Tree { state, is_whole }
-    };
-    Some(Side { group, part })
-}
-
-#[inline]
-fn with<R>(
-    books: &Books,
-    path: &Path,
-    which: Which,
-    wall: Moment,
-    f: impl FnOnce(&mut Sides<'_, '_>) -> Option<R>,
-) -> Option<R> {
-    let run = |sides: &mut [Side<'_>]| {
-        let mark = |at: Moment, side: &Side<'_>| at.max(side.part.mark());
-        let at = sides.iter().fold(wall, mark);
-        let mut sides = Sides {
-            path,
-            locked: sides,
-            books,
-            at,
-            by: at.plus(COARSE),
-        };
-        f(&mut sides)
-    };
-    match path.one_or_two()? {
-        (first, None) => run(&mut [side(first, which)?]),
-        (first, Some(second)) => run(&mut [side(first, which)?, side(second, which)?]),
+    match lane {
+        Some(lane) => Some(Side {
+            group,
+            part: Part::Lane(lane),
+        }),
+        None => whole_side(group),
     }
 }
 
@@ -357,29 +423,43 @@ fn top_up(path: &Path, lines: &Lines, lane: usize, wall: Moment) -> bool {
     has_enough
 }
 
-impl Sides<'_, '_> {
+impl<'a, 'g> Sides<'a, 'g> {
+    #[inline]
+    fn new(books: &'a Books, path: &'a Path, locked: &'a mut [Side<'g>], wall: Moment) -> Self {
+        let mark = |at: Moment, side: &Side<'_>| at.max(side.part.mark());
+        let at = locked.iter().fold(wall, mark);
+        Self {
+            path,
+            locked,
+            books,
+            at,
+            by: at.plus(COARSE),
+        }
+    }
+
+    #[expect(
+        clippy::inline_always,
+        reason = "written out for one tree, it needs no slices and no kinds of parts"
+    )]
+    #[inline(always)]
     fn reserve(
         &mut self,
         lines: &Lines,
+        wants: &Wants,
         ttl: Duration,
         stage: Stage,
     ) -> Option<(ReservationId, Moment, Moment)> {
         let (at, by) = (self.at, self.by);
-        let wants = lines.wants();
-        let fits = |side: &Side<'_>| side.part.fits(side.group.steps, &wants, by);
-        if !self.locked.iter().all(fits) {
-            return None;
+        for Side { group, part } in self.locked.iter() {
+            if !part.fits(group.steps, wants, by) {
+                return None;
+            }
         }
         let due = at.plus(ttl);
-        let keeps_rows = self.books.ledger.keeps_rows();
         let first = self.locked.first_mut()?;
         let id = first.part.take_hold_id(first.group.tree.number);
-        let mut after = self.after(keeps_rows);
         for Side { group, part } in self.locked.iter_mut() {
-            part.hold_more(group.steps, &wants);
-            if keeps_rows {
-                part.note(group.steps, &mut after);
-            }
+            part.hold_more(group.steps, wants);
             part.set_mark(at);
             let epoch = part.epoch();
             let hold = Hold {
@@ -393,20 +473,24 @@ impl Sides<'_, '_> {
             part.holds_mut().insert(id, hold);
         }
         let row = self.take_row()?;
-        if keeps_rows {
-            self.push(row, TransactionKind::Reserve, lines.clone(), id, after);
+        if self.books.ledger.keeps_rows() {
+            self.push(row, TransactionKind::Reserve, lines.clone(), id);
         }
         Some((id, at, due))
     }
 
+    #[expect(
+        clippy::inline_always,
+        reason = "written out for one tree, it needs no slices and no kinds of parts"
+    )]
+    #[inline(always)]
     fn start(&mut self, id: ReservationId) -> Option<Amounts> {
         let by = self.by;
-        let is_held = |side: &Side<'_>| {
-            let hold = side.part.hold(id);
-            hold.is_some_and(|hold| hold.stage == Stage::Held && by < hold.due)
-        };
-        if !self.locked.iter().all(is_held) {
-            return None;
+        for side in self.locked.iter() {
+            let hold = side.part.hold(id)?;
+            if hold.stage != Stage::Held || by >= hold.due {
+                return None;
+            }
         }
         let mut held = None;
         for side in self.locked.iter_mut() {
@@ -419,58 +503,46 @@ impl Sides<'_, '_> {
     }
 
     /// Ends hold `id` where that is plain: it is open, in the current windows, nothing is due, and it was enough.
-    fn end(&mut self, id: ReservationId, end: End) -> Option<Settlement> {
+    #[expect(
+        clippy::inline_always,
+        reason = "written out for one tree, it needs no slices and no kinds of parts"
+    )]
+    #[inline(always)]
+    fn end(&mut self, id: ReservationId, end: &End) -> Option<(TransactionId, Moment)> {
         let alerts = self.books.alerts.as_ref();
-        let mut spent = None;
+        // Every tree holds the same.
+        let lines = &self.locked.first()?.part.hold(id)?.held;
+        let (taken, spent) = (lines.wants(), end.spent(lines));
+        if !spent.is_within(&taken) {
+            return None;
+        }
         for Side { group, part } in self.locked.iter() {
             let hold = part.hold(id)?;
-            // Every tree holds the same.
-            let spent = spent.get_or_insert_with(|| end.spent(&hold.held));
             let is_plain = hold.epoch == part.epoch()
                 && end.is_of(hold.stage)
-                && spent.is_within(&hold.held)
                 && part.ends_plainly(group.steps, self.by, alerts);
             if !is_plain {
                 return None;
             }
         }
-        let spent = spent?;
-        let wants = spent.wants();
         let keeps_rows = self.books.ledger.keeps_rows();
-        let mut after = self.after(keeps_rows);
         let mut ended = None;
         for Side { group, part } in self.locked.iter_mut() {
             let hold = part.holds_mut().remove(id)?;
-            part.settle(group.steps, &hold.held.wants(), &wants);
-            if keeps_rows {
-                part.note(group.steps, &mut after);
-            }
+            part.settle(group.steps, &taken, &spent);
             part.set_mark(self.at);
             if let Part::Tree { state, .. } = part {
                 self.books.look(state, *group, self.at);
             }
-            ended = Some(hold.held);
+            if keeps_rows {
+                ended = Some(end.row(&hold.held));
+            }
         }
-        let transaction = self.take_row()?;
-        if keeps_rows {
-            let (kind, lines) = match end {
-                End::Settled { .. } => (TransactionKind::Settle, spent),
-                End::Released { .. } => (TransactionKind::Release, ended?),
-            };
-            self.push(transaction, kind, lines, id, after);
+        let row = self.take_row()?;
+        if let Some((kind, lines)) = ended {
+            self.push(row, kind, lines, id);
         }
-        Some(Settlement {
-            transaction,
-            at: self.at,
-            overspent: Amounts::NONE,
-            late: false,
-        })
-    }
-
-    /// Where to note what the nodes have afterwards.
-    fn after(&self, keeps_rows: bool) -> After {
-        let steps = self.locked.iter().map(|side| side.group.steps.len());
-        After::of(if keeps_rows { steps.sum() } else { 0 })
+        Some((row, self.at))
     }
 
     /// The id of the next row: the home tree numbers them.
@@ -479,14 +551,19 @@ impl Sides<'_, '_> {
         Some(first.part.take_row_id(first.group.tree.number))
     }
 
+    #[inline(never)]
     fn push(
         &self,
         id: TransactionId,
         kind: TransactionKind,
         lines: Lines,
         reservation: ReservationId,
-        after: After,
     ) {
+        let steps = self.locked.iter().map(|side| side.group.steps.len());
+        let mut after = After::of(steps.sum());
+        for Side { group, part } in self.locked.iter() {
+            part.note(group.steps, &mut after);
+        }
         self.books.ledger.push(Row {
             id,
             at: self.at,

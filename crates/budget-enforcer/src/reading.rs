@@ -44,11 +44,13 @@ impl Timekeeper {
     }
 
     /// What the clock shows coarsely, made safe: [`now`](Self::now) or some milliseconds before it, for a fraction of the price.
+    #[inline]
     pub(crate) fn coarse(&self) -> Moment {
         self.safe(Moment::from_micros(self.clock.coarse_micros()))
     }
 
     /// `wall` where it can be believed, else where elapsed time says that we are.
+    #[inline]
     pub(crate) fn safe(&self, wall: Moment) -> Moment {
         if wall.micros() <= self.believed_until.load(Ordering::Relaxed) {
             wall
@@ -70,6 +72,7 @@ impl Timekeeper {
         self.believed_until.store(until.micros(), Ordering::Relaxed);
     }
 
+    #[cold]
     fn judge(&self, wall: Moment) -> Moment {
         let Some(elapsed) = self.clock.elapsed() else {
             return wall;

@@ -46,6 +46,7 @@ pub enum Floor {
 }
 
 impl Reservation {
+    #[inline]
     pub(crate) fn new(ticket: Ticket, is_repeat: bool) -> Self {
         let (id, due) = (ticket.id, ticket.due);
         Self {
@@ -79,6 +80,7 @@ impl Reservation {
     /// # Errors
     /// [`BudgetError::Expired`]: the amounts were given back, and the call must not leave.
     /// [`BudgetError::UnknownReservation`]: it was started or ended by its id. [`BudgetError::Store`]: not started, and given back.
+    #[inline]
     pub fn start(mut self, floor: Floor) -> Result<Running, BudgetError> {
         let ticket = self.take()?;
         match ticket.start() {
@@ -136,6 +138,7 @@ impl Reservation {
             .ok_or_else(|| BudgetError::UnknownReservation { id: self.id })
     }
 
+    #[inline]
     fn take(&mut self) -> Result<Ticket, BudgetError> {
         self.ticket
             .take()

@@ -35,6 +35,7 @@ pub struct Running {
 }
 
 impl Running {
+    #[inline]
     pub(crate) fn new(ticket: Ticket, held: Amounts, floor: Floor) -> Self {
         let id = ticket.id;
         let floor = match floor {
@@ -62,6 +63,7 @@ impl Running {
     ///
     /// # Errors
     /// [`BudgetError::NotStored`]: booked, but only in memory. [`BudgetError::UnknownReservation`]: it was ended by its id.
+    #[inline]
     pub fn settle(mut self, actual: Amounts) -> Result<Settlement, BudgetError> {
         self.take()?.settle(actual, false, Acknowledged::WhenStored)
     }
@@ -146,6 +148,7 @@ impl Running {
         })
     }
 
+    #[inline]
     fn take(&mut self) -> Result<Ticket, BudgetError> {
         self.ticket
             .take()

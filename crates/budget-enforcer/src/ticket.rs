@@ -117,10 +117,15 @@ impl Ticket {
                 actual,
                 at_least_hold,
             };
-            quick::end(&core.books, &self.path, self.id, lane, at, end)
+            quick::end(&core.books, &self.path, self.id, lane, at, &end)
         });
         match quick {
-            Some(settlement) => Ok(settlement),
+            Some((transaction, at)) => Ok(Settlement {
+                transaction,
+                at,
+                overspent: Amounts::NONE,
+                late: false,
+            }),
             None => settle(&self.path, self.id, actual, at_least_hold, acknowledged),
         }
     }
@@ -143,7 +148,7 @@ impl Ticket {
         let quick = self.core().ok().and_then(|core| {
             let (lane, at) = self.quick(core)?;
             let end = End::Released { may_have_started };
-            quick::end(&core.books, &self.path, self.id, lane, at, end)
+            quick::end(&core.books, &self.path, self.id, lane, at, &end)
         });
         match quick {
             Some(_) => Ok(()),
@@ -152,6 +157,7 @@ impl Ticket {
     }
 
     /// Its lane, and a cheap reading of the time, where there may be a quick way: nothing has to be written down.
+    #[inline]
     fn quick(&self, core: &Core) -> Option<(usize, Moment)> {
         (!core.writer.keeps_spending()).then(|| (self.lane, core.time.coarse()))
     }
@@ -166,6 +172,7 @@ impl Ticket {
         }
     }
 
+    #[inline]
     fn core(&self) -> Result<&Core, BudgetError> {
         core(&self.path, self.id)
     }

@@ -61,6 +61,39 @@ struct Grown {
     meters: Vec<Arc<Metered>>,
 }
 
+/// The nodes of a tree.
+#[derive(Clone, Copy)]
+pub(crate) struct Nodes<'a> {
+    root: &'a Node,
+    others: &'a [Node],
+}
+
+impl<'a> Nodes<'a> {
+    #[inline]
+    pub(crate) fn get(self, index: usize) -> Option<&'a Node> {
+        match index.checked_sub(1) {
+            None => Some(self.root),
+            Some(index) => self.others.get(index),
+        }
+    }
+}
+
+/// The same, to be changed.
+pub(crate) struct NodesMut<'a> {
+    root: &'a mut Node,
+    others: &'a mut [Node],
+}
+
+impl NodesMut<'_> {
+    #[inline]
+    pub(crate) fn get(&mut self, index: usize) -> Option<&mut Node> {
+        match index.checked_sub(1) {
+            None => Some(self.root),
+            Some(index) => self.others.get_mut(index),
+        }
+    }
+}
+
 /// A hold that expired, for the ledger.
 pub(crate) struct Lapse {
     pub(crate) id: ReservationId,
@@ -116,6 +149,7 @@ impl Tree {
     }
 
     /// The tree without what its lanes and meters have: that is held for them. Enough for whoever needs no more than what is in here.
+    #[inline]
     pub(crate) fn lock_rest(&self) -> Result<MutexGuard<'_, TreeState>, Poisoned> {
         let state = self.lock_quietly()?;
         state.unpublish();
@@ -123,6 +157,7 @@ impl Tree {
     }
 
     /// The same, for a meter that brings nothing back: what others were told stays true.
+    #[inline]
     pub(crate) fn lock_quietly(&self) -> Result<MutexGuard<'_, TreeState>, Poisoned> {
         let Some(lanes) = &self.home.lanes else {
             return self.state.lock().map_err(|_| Poisoned);
@@ -184,6 +219,30 @@ impl TreeState {
         }
     }
 
+    /// All nodes, for whoever looks several of them up.
+    #[inline]
+    pub(crate) fn nodes_at(&self) -> Nodes<'_> {
+        Nodes {
+            root: &self.root,
+            others: match &self.grown {
+                Some(grown) => &grown.nodes,
+                None => &[],
+            },
+        }
+    }
+
+    /// The same, to be changed.
+    #[inline]
+    pub(crate) fn nodes_mut(&mut self) -> NodesMut<'_> {
+        NodesMut {
+            root: &mut self.root,
+            others: match &mut self.grown {
+                Some(grown) => &mut grown.nodes,
+                None => &mut [],
+            },
+        }
+    }
+
     pub(crate) fn nodes(&self) -> impl Iterator<Item = &Node> {
         let others = self.grown.as_ref().map(|grown| &*grown.nodes);
         iter::once(&self.root).chain(others.unwrap_or_default())
@@ -204,10 +263,12 @@ impl TreeState {
         self.holds.as_deref()
     }
 
+    #[inline]
     pub(crate) fn holds_mut(&mut self) -> &mut Holds {
         self.holds.get_or_insert_default()
     }
 
+    #[inline]
     pub(crate) fn hold(&self, id: ReservationId) -> Option<&Hold> {
         self.holds()?.get(id)
     }
@@ -279,6 +340,7 @@ impl TreeState {
     }
 
     /// Whether meters may have taken something out.
+    #[inline]
     pub(crate) fn has_meters(&self) -> bool {
         self.grown
             .as_ref()
@@ -286,6 +348,7 @@ impl TreeState {
     }
 
     /// Meters must ask again: something may have come back.
+    #[inline]
     pub(crate) fn unpublish(&self) {
         for meter in self.grown.iter().flat_map(|grown| &grown.meters) {
             meter.unpublish();
@@ -315,6 +378,7 @@ impl TreeState {
         self.holds_mut().due_again(id, due);
     }
 
+    #[inline]
     pub(crate) fn is_due(&self, at: Moment) -> bool {
         self.holds().is_some_and(|holds| holds.is_due(at))
     }
