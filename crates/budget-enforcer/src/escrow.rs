@@ -52,10 +52,15 @@ impl Escrow {
         }
     }
 
+    /// Whether so many are known not to be there: one load of what nobody writes meanwhile.
+    #[inline]
+    pub(crate) fn refuses(&self, units: u64) -> bool {
+        units > self.hint.load(Ordering::Acquire)
+    }
+
     /// Takes units from a stripe.
     pub(crate) fn take(&self, stripe: usize, units: u64) -> Taken {
-        // First: whoever has to be refused is refused by one load of what nobody writes meanwhile.
-        if units > self.hint.load(Ordering::Acquire) {
+        if self.refuses(units) {
             return Taken::Refused;
         }
         let Some(Stripe(left)) = self.stripe(stripe) else {

@@ -124,21 +124,26 @@ impl Meter {
     ///
     /// # Errors
     /// [`NotAdmitted`]; nothing was changed.
+    #[inline]
     pub fn spend(&self, times: u64) -> Result<(), NotAdmitted> {
         if times == 0 {
             return Ok(());
         }
         let metered = &self.handle.0;
-        let stripe = lane::own();
         let until = Moment::from_micros(metered.until.load(Ordering::Acquire));
         let core = &self.enforcer.engine.core;
         if until == Moment::NEVER || core.time.coarse().plus(COARSE) < until {
-            match metered.escrow.take(stripe, times) {
+            // Before anything else: a refusal should cost nobody anything.
+            if metered.escrow.refuses(times) {
+                return Err(NotAdmitted);
+            }
+            match metered.escrow.take(lane::own(), times) {
                 Taken::Yes => return Ok(()),
                 Taken::Refused => return Err(NotAdmitted),
                 Taken::Short => {}
             }
         }
+        let stripe = lane::own();
         if core.writer.keeps_spending() {
             let charge = metered.path.charge(&times_of(&metered.unit, times));
             return self
