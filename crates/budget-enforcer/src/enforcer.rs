@@ -425,7 +425,9 @@ impl BudgetEnforcer {
     ) -> Result<Reservation, BudgetDenied> {
         let cheap = self.engine.cheap_reading(options.wall);
         let ttl = options.ttl.unwrap_or(self.engine.config.default_ttl);
+        // With a journal there is no quick way: then nothing is looked up for it.
         if options.note.is_none()
+            && !self.engine.core.writer.keeps_spending()
             && let Ok(found) = self.engine.find(charge, cheap)
             && !found.is_fresh
             && let Some(ticket) = self.reserve_quickly(
@@ -514,7 +516,8 @@ impl BudgetEnforcer {
         Ok((ticket, written))
     }
 
-    /// The guard of a hold, once that is stored. Where it cannot be, the guard gives it back.
+    /// The guard of a hold, once that is stored. Where it cannot be, the hold runs out by itself: a journal that failed takes no word of its end, and
+    /// admits nothing more.
     fn stored_hold(
         &self,
         (ticket, written): (Ticket, Revision),

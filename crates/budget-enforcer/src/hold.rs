@@ -46,6 +46,11 @@ impl Hold {
         }
     }
 
+    /// Whether it holds something at `at`.
+    pub(crate) fn is_open(&self, at: Moment) -> bool {
+        !matches!(self.stage, Stage::Lapsed { .. }) && self.lapses_by(at).is_none()
+    }
+
     /// The stage that it is in at `at`, whether or not the tree has noticed. `None`: it is forgotten, which happens `late` after it lapsed.
     pub(crate) fn stage_at(&self, at: Moment, late: Duration) -> Option<Stage> {
         let (stage, forget) = match (self.lapses_by(at), self.stage) {

@@ -133,11 +133,13 @@ impl LaneSet {
 
     /// Takes every slice back into `state`, which is locked.
     pub(crate) fn recall(&self, state: &mut TreeState) -> Result<(), Poisoned> {
-        let mut open = self.open.swap(0, Ordering::Relaxed);
+        let mut open = self.open.load(Ordering::Relaxed);
         while open != 0 {
             let index = usize::try_from(open.trailing_zeros()).unwrap_or(0);
-            open &= open.wrapping_sub(1);
             self.lock(index)?.close(state);
+            open &= open.wrapping_sub(1);
+            // One by one: a lane that a panic has poisoned stays open, and the tree refused.
+            self.open.store(open, Ordering::Relaxed);
         }
         Ok(())
     }
@@ -305,4 +307,21 @@ impl Lane {
 /// How many threads can run at once.
 pub(crate) fn processors() -> usize {
     std::thread::available_parallelism().map_or(4, std::num::NonZero::get)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lane_gives_out_no_id_beyond_its_own() {
+        let mut lane = Lane {
+            next_hold: 4,
+            last_id: 5,
+            ..Lane::default()
+        };
+        assert!(lane.has_ids());
+        assert_eq!(lane.take_hold_id(7), ReservationId::new(7, 4));
+        assert!(!lane.has_ids(), "the next one is another lane's");
+    }
 }

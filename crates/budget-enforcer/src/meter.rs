@@ -3,7 +3,6 @@
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
-use std::time::Duration;
 
 use crate::amounts::Dimension;
 use crate::charge::Charge;
@@ -17,17 +16,16 @@ use crate::lines::Lines;
 use crate::moment::Moment;
 use crate::path::{GroupRef, Path, Step};
 use crate::plain::Want;
+use crate::reading::COARSE;
 use crate::row::{After, Row};
 use crate::transaction::TransactionKind;
 use crate::tree::TreeState;
 
-/// How far the time may be ahead of a cheap reading, generously.
-const COARSE: Duration = Duration::from_secs(1);
-
 /// Spends one charge, in one step, as often as it is called: without a lock, and whatever the number of envelopes above it.
 ///
 /// It takes a part of what its envelopes have left beforehand, and gives it back whenever somebody else needs it or looks: what it admits is
-/// what [`record`](BudgetEnforcer::record) would admit, to the last unit. One ledger row stands for all that was spent between two looks.
+/// what [`record`](BudgetEnforcer::record) would admit, to the last unit. One ledger row stands for all that was spent between two looks, with the time at
+/// which the meter last took something out.
 /// With a journal that keeps spending every spend is a `record`, stored before it is acknowledged.
 ///
 /// ```
@@ -206,7 +204,7 @@ impl Metered {
         let group = self.path.only_group().ok_or(Poisoned)?;
         let mut state = group.tree.lock_quietly()?;
         let at = state.time(wall);
-        if self.is_plain(&state, group, at) && self.draw(&mut state, group, stripe, times) {
+        if self.is_plain(&state, group, at) && self.draw(&mut state, group, stripe, times, at) {
             return Ok(Ok(()));
         }
         group.tree.recall(&mut state)?;
@@ -223,7 +221,7 @@ impl Metered {
         if locked.refusal(&lines, Question::OverdraftPasses).is_none() {
             let at = locked.at();
             let [state] = &mut guards;
-            if !self.is_plain(state, group, at) || !self.draw(state, group, stripe, times) {
+            if !self.is_plain(state, group, at) || !self.draw(state, group, stripe, times, at) {
                 let mut locked = group.tree.home.core.locked(&self.path, &mut guards, wall);
                 locked.spend(&lines, None);
             }
@@ -242,16 +240,21 @@ impl Metered {
         let wants = self.unit.wants();
         !state.is_due(at)
             && group.steps.iter().all(|step| {
-                state.node(step.node).is_some_and(|node| {
-                    let want = wants.at(step.lines);
-                    node.is_plain()
-                        && !node.is_over(at)
-                        && !(step.is_named && want.evades(node.caps.must_touch))
+                let node = state.node(step.node);
+                node.is_some_and(|node| {
+                    node.takes_plainly(&wants.at(step.lines), step.is_named, at)
                 })
             })
     }
 
-    fn draw(&self, state: &mut TreeState, group: GroupRef<'_>, stripe: usize, times: u64) -> bool {
+    fn draw(
+        &self,
+        state: &mut TreeState,
+        group: GroupRef<'_>,
+        stripe: usize,
+        times: u64,
+        at: Moment,
+    ) -> bool {
         let mut pool = TreePool {
             unit: &self.unit,
             state,
@@ -265,6 +268,8 @@ impl Metered {
             .store(granted.saturating_add(taken), Ordering::Relaxed);
         self.until
             .store(ends(state, group).micros(), Ordering::Release);
+        // The row that will tell of it has this time.
+        state.mark = state.mark.max(at);
         // What this one has set aside, others must have taken back before they are refused.
         state.unpublish();
         true
@@ -363,4 +368,36 @@ fn ends(state: &TreeState, group: GroupRef<'_>) -> Moment {
         .map(crate::node::Node::end)
         .min()
         .unwrap_or(Moment::NEVER)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::id::BudgetId;
+    use crate::spec::BudgetSpec;
+
+    #[test]
+    fn a_tree_forgets_a_meter_once_nobody_has_it() {
+        let (budget, admin) = BudgetEnforcer::builder().build().unwrap();
+        let id: BudgetId = "a".parse().unwrap();
+        admin
+            .create_budget(BudgetSpec::new(id.clone()).calls(5))
+            .unwrap();
+        let charge = Charge::budget(&id).calls(1);
+        let [first, second] = [
+            budget.meter(&charge).unwrap(),
+            budget.meter(&charge).unwrap(),
+        ];
+        let has_meters = || {
+            let path = budget.engine.budget(&id).unwrap();
+            let state = path.home().unwrap().lock().unwrap();
+            state.has_meters()
+        };
+        let clone = first.clone();
+        drop(first);
+        drop(second);
+        assert!(has_meters(), "a clone is left");
+        drop(clone);
+        assert!(!has_meters());
+    }
 }

@@ -14,7 +14,7 @@ use crate::amounts::{Amounts, Dimension, Limits, PerDimension};
 use crate::cell::Cell;
 use crate::counter::Counter;
 use crate::moment::Moment;
-use crate::plain::{Caps, Plain};
+use crate::plain::{Caps, Plain, Want};
 use crate::snapshot::{CellShot, NodeShot, WindowsShot};
 use crate::window::{Schedule, Span};
 
@@ -174,6 +174,12 @@ impl Node {
     /// Whether there is nothing to consider but limit, spent and reserved.
     pub(crate) fn is_plain(&self) -> bool {
         self.owes_nothing() && self.state == State::Active
+    }
+
+    /// Whether nothing stands between `want` and this node but what is left, at `by`: the one rule for whoever goes the quick way.
+    #[inline]
+    pub(crate) fn takes_plainly(&self, want: &Want, is_named: bool, by: Moment) -> bool {
+        self.is_plain() && !self.is_over(by) && !(is_named && want.evades(self.caps.must_touch))
     }
 
     /// Whether nothing was overspent, handed on or owed.

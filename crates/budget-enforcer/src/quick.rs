@@ -15,12 +15,10 @@ use crate::lane::{Lane, LaneSet};
 use crate::lines::{Lines, Wants};
 use crate::moment::Moment;
 use crate::path::{GroupRef, Path, Step};
+use crate::reading::COARSE;
 use crate::row::{After, Row};
 use crate::transaction::TransactionKind;
 use crate::tree::TreeState;
-
-/// How far the time may be ahead of a cheap reading, generously: closer than this to an end it is read precisely, on the long way.
-const COARSE: Duration = Duration::from_secs(1);
 
 /// What is locked of one tree.
 enum Part<'a> {
@@ -86,9 +84,7 @@ impl Part<'_> {
                 for step in steps {
                     let want = wants.at(step.lines);
                     let fits = nodes.get(step.node).is_some_and(|node| {
-                        node.is_plain()
-                            && !node.is_over(by)
-                            && !(step.is_named && want.evades(node.caps.must_touch))
+                        node.takes_plainly(&want, step.is_named, by)
                             && node.plain.fits(&want, &node.caps.units)
                     });
                     if !fits {

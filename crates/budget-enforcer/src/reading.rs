@@ -14,6 +14,9 @@ use crate::moment::Moment;
 
 const TOLERANCE: Duration = Duration::from_secs(3600);
 
+/// How far the time may be ahead of a cheap reading, generously: closer than this to an end it is read precisely.
+pub(crate) const COARSE: Duration = Duration::from_secs(1);
+
 pub(crate) struct Timekeeper {
     clock: Box<dyn Clock>,
     /// Wall time minus elapsed time, as it was at the anchor.

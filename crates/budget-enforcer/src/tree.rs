@@ -280,9 +280,9 @@ impl TreeState {
     /// Reservations that still hold something at `at`.
     fn open_holds(&self, at: Moment) -> impl Iterator<Item = &Hold> {
         let holds = self.holds().into_iter().flat_map(Holds::iter);
-        holds.map(|(_, hold)| hold).filter(move |hold| {
-            !matches!(hold.stage, Stage::Lapsed { .. }) && hold.lapses_by(at).is_none()
-        })
+        holds
+            .map(|(_, hold)| hold)
+            .filter(move |hold| hold.is_open(at))
     }
 
     /// Whether the time plays no part in what this tree has to say.

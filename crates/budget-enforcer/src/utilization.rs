@@ -147,8 +147,7 @@ pub(crate) fn open_holds(
     };
     let open = tree.holds().into_iter().flat_map(Holds::iter);
     let mut open: Vec<_> = open
-        .filter(|(_, hold)| !matches!(hold.stage, Stage::Lapsed { .. }))
-        .filter(|(_, hold)| hold.lapses_by(at).is_none() && touches(hold))
+        .filter(|(_, hold)| hold.is_open(at) && touches(hold))
         .map(|(id, hold)| OpenHold {
             id,
             charge: hold.path.charge(&hold.held),

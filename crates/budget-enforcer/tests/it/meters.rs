@@ -335,3 +335,18 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn its_row_has_the_time_at_which_it_took_what_it_spent() {
+    let stage = stage();
+    let id = stage.create(calls("a", 10));
+    let meter = stage.budget.meter(&charge(&id, 1)).unwrap();
+    stage.clock.advance(DAY);
+    meter.spend(1).unwrap();
+    assert_eq!(stage.calls(&id), [1, 0, 0, 9]);
+    let rows = stage
+        .budget
+        .transactions(&TransactionFilter::default())
+        .rows;
+    assert_eq!(rows[0].at, crate::stage::START + DAY);
+}
