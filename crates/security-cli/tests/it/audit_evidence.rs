@@ -60,9 +60,9 @@ fn a_flipped_byte_is_found_and_its_place_named() {
     with_flipped(&log, segment, entry, |_, said| {
         let (_, range) = said.split_once("bytes ").expect(said);
         let mut numbers = range
-            .split([' ', ','])
+            .split([' ', ',', ':'])
             .filter_map(|word| word.parse::<usize>().ok());
-        let (start, end) = (numbers.next().unwrap(), numbers.next().unwrap());
+        let (start, end) = (numbers.next().expect(said), numbers.next().expect(said));
         assert!((start..end).contains(&entry), "{entry}: {said}");
     });
     for (file, at) in [
