@@ -131,7 +131,11 @@ fn trust_entry(event: &trust_gate::Event) -> Entry<'_> {
         trust_gate::ActKind::Configure => Kind::PolicyChange,
         _ => Kind::TrustChange,
     };
-    let mut entry = Entry::admin(kind, &event.by)
+    let by = event
+        .by
+        .as_ref()
+        .map_or(UNNAMED, trust_gate::OperatorId::as_str);
+    let mut entry = Entry::admin(kind, by)
         .named(event.act.kind().code())
         .at(event.at);
     if !event.reason.is_empty() {

@@ -1,5 +1,7 @@
 //! The handle that administers: the only one with methods that write. Each act names its operator and its reason.
 
+mod elevating;
+
 use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
@@ -120,9 +122,7 @@ impl TrustAdmin {
         raise: Raise,
     ) -> Result<Event, TrustError> {
         self.0.act(by, reason, raise, |snapshot, _| {
-            let slot = snapshot
-                .agent(agent)
-                .and_then(|record| record.slot(scope.as_str()));
+            let slot = snapshot.slot(agent, scope);
             if slot.is_none_or(|slot| slot.base.is_none()) {
                 return Err(nothing("assignment", agent, scope));
             }
@@ -148,9 +148,7 @@ impl TrustAdmin {
         let level = level.into();
         self.0.act(by, reason, Raise::Refuse, |snapshot, _| {
             let level = snapshot.rules.config.tiers.resolve(&level)?;
-            let slot = snapshot
-                .agent(agent)
-                .and_then(|record| record.slot(scope.as_str()));
+            let slot = snapshot.slot(agent, scope);
             if let Some((present, _)) = slot
                 .and_then(|slot| slot.cap.as_ref())
                 .filter(|(cap, _)| *cap < level)
@@ -200,8 +198,8 @@ impl TrustAdmin {
     ) -> Result<Event, TrustError> {
         self.0.act(by, reason, Raise::Allow, |snapshot, _| {
             let cap = snapshot
-                .agent(agent)
-                .and_then(|record| record.slot(scope.as_str())?.cap.as_ref());
+                .slot(agent, scope)
+                .and_then(|slot| slot.cap.as_ref());
             cap.ok_or_else(|| nothing("cap", agent, scope))?;
             Ok(Act::LiftCap {
                 agent: agent.clone(),
@@ -223,8 +221,8 @@ impl TrustAdmin {
     ) -> Result<Event, TrustError> {
         self.0.act(by, reason, Raise::Allow, |snapshot, _| {
             let quarantine = snapshot
-                .agent(agent)
-                .and_then(|record| record.slot(scope.as_str())?.quarantine.as_ref());
+                .slot(agent, scope)
+                .and_then(|slot| slot.quarantine.as_ref());
             quarantine.ok_or_else(|| nothing("quarantine", agent, scope))?;
             Ok(Act::LiftQuarantine {
                 agent: agent.clone(),

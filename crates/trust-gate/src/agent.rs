@@ -24,6 +24,16 @@ pub(crate) struct Slot {
     pub(crate) base: Option<Base>,
     pub(crate) cap: Option<(TrustLevel, Arc<Assignment>)>,
     pub(crate) quarantine: Option<Arc<Assignment>>,
+    pub(crate) elevation: Option<Elevation>,
+}
+
+/// A level for a while, on exactly one scope.
+#[derive(Debug, Clone)]
+pub(crate) struct Elevation {
+    level: TrustLevel,
+    /// Its first moment no more.
+    pub(crate) until: Moment,
+    pub(crate) assignment: Arc<Assignment>,
 }
 
 /// An assignment that gives a level, with its future worked out.
@@ -57,13 +67,14 @@ impl AgentRecord {
                     base: None,
                     cap: None,
                     quarantine: None,
+                    elevation: None,
                 },
             );
             place
         });
         if let Some(slot) = self.slots.get_mut(place) {
             change(slot);
-            if slot.base.is_none() && slot.cap.is_none() && slot.quarantine.is_none() {
+            if slot.is_empty() {
                 self.slots.remove(place);
             }
         }
@@ -74,9 +85,14 @@ impl AgentRecord {
         self.slots.iter().flat_map(|slot| {
             let base = slot.base.as_ref().map(|base| &base.assignment);
             let cap = slot.cap.as_ref().map(|(_, cap)| cap);
+            let elevation = slot
+                .elevation
+                .as_ref()
+                .map(|elevation| &elevation.assignment);
             base.into_iter()
                 .chain(cap)
                 .chain(&slot.quarantine)
+                .chain(elevation)
                 .map(Arc::as_ref)
         })
     }
@@ -90,6 +106,31 @@ impl AgentRecord {
     fn place(&self, scope: &str) -> Result<usize, usize> {
         self.slots
             .binary_search_by(|slot| slot.scope.as_str().cmp(scope))
+    }
+}
+
+impl Slot {
+    fn is_empty(&self) -> bool {
+        self.base.is_none()
+            && self.cap.is_none()
+            && self.quarantine.is_none()
+            && self.elevation.is_none()
+    }
+}
+
+impl Elevation {
+    pub(crate) fn new(assignment: Assignment, until: Moment) -> Self {
+        Self {
+            level: assignment.kind.level(),
+            until,
+            assignment: Arc::new(assignment),
+        }
+    }
+
+    /// Half-open, like every end.
+    #[inline]
+    pub(crate) fn is_active(&self, at: Moment) -> bool {
+        at < self.until
     }
 }
 
@@ -109,6 +150,8 @@ pub(crate) struct Found<'a> {
     pub(crate) base: Option<&'a Base>,
     pub(crate) cap: TrustLevel,
     pub(crate) quarantine: Option<&'a Assignment>,
+    /// What names exactly the scope, whether it is over or not.
+    elevation: Option<&'a Elevation>,
     default_level: TrustLevel,
 }
 
@@ -118,6 +161,8 @@ pub(crate) struct Standing<'a> {
     pub(crate) found: Found<'a>,
     /// What the grant has come down to.
     pub(crate) decayed: TrustLevel,
+    /// The elevation that is active, needed or not.
+    pub(crate) elevation: Option<&'a Elevation>,
     pub(crate) effective: TrustLevel,
     /// The fall that led here: once this is seen, no earlier time may be read again.
     pub(crate) fell_at: Moment,
@@ -131,6 +176,7 @@ impl<'a> Found<'a> {
             base: None,
             cap: rules.max_level,
             quarantine: None,
+            elevation: None,
             default_level: rules.default_level,
         };
         let Some(agent) = agent else { return nothing };
@@ -144,6 +190,9 @@ impl<'a> Found<'a> {
             };
             if found.base.is_none() && (!exact || path.is_empty() || path == scope.as_str()) {
                 found.base = slot.base.as_ref();
+            }
+            if path == scope.as_str() {
+                found.elevation = slot.elevation.as_ref();
             }
             if let Some((level, _)) = slot.cap {
                 found.cap = found.cap.min(level);
@@ -159,7 +208,7 @@ impl<'a> Found<'a> {
     /// Whether the level is the same at all times.
     #[inline]
     pub(crate) fn is_timeless(&self) -> bool {
-        self.base.is_none_or(|base| base.ladder.is_timeless())
+        self.elevation.is_none() && self.base.is_none_or(|base| base.ladder.is_timeless())
     }
 
     #[inline]
@@ -171,22 +220,37 @@ impl<'a> Found<'a> {
                 level: self.default_level,
             },
         };
+        let (active, over) = match self.elevation {
+            Some(elevation) if elevation.is_active(at) => (Some(elevation), Moment::EARLIEST),
+            Some(elevation) => (None, elevation.until),
+            None => (None, Moment::EARLIEST),
+        };
+        let raised = active.map_or(rung.level, |elevation| elevation.level.max(rung.level));
         Standing {
             found: self,
             decayed: rung.level,
-            effective: self.capped(rung.level),
-            fell_at: rung.since,
+            elevation: active,
+            effective: self.capped(raised),
+            fell_at: rung.since.max(over),
         }
     }
 
     /// The next moment after `at` from which the effective level is lower, and how low.
     pub(crate) fn next_fall(&self, at: Moment) -> Option<Rung> {
         let now = self.at(at).effective;
-        let falls = self.base?.ladder.after(at, self.default_level);
-        falls
-            .map(|fall| Rung {
-                level: self.capped(fall.level),
-                ..fall
+        let falls = self
+            .base
+            .into_iter()
+            .flat_map(|base| base.ladder.after(at, self.default_level))
+            .map(|fall| fall.since);
+        let over = self.elevation.map(|elevation| elevation.until);
+        let mut moments: Vec<_> = falls.chain(over.filter(|over| *over > at)).collect();
+        moments.sort_unstable();
+        moments
+            .into_iter()
+            .map(|since| Rung {
+                since,
+                level: self.at(since).effective,
             })
             .find(|fall| fall.level < now)
     }

@@ -28,7 +28,7 @@ pub struct Assignment {
     /// When it began; never in the future.
     #[serde(with = "rfc3339")]
     pub assigned_at: OffsetDateTime,
-    /// When it ends: it holds before this moment, not at it. Only grants end.
+    /// When it ends: it holds before this moment, not at it. Only grants and elevations end.
     #[serde(with = "rfc3339::option", skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<OffsetDateTime>,
     /// How it wears out.
@@ -38,6 +38,9 @@ pub struct Assignment {
     pub active_at: Option<OffsetDateTime>,
     /// Who decided it.
     pub assigned_by: OperatorId,
+    /// The second operator, where the glass was broken.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub second: Option<OperatorId>,
     /// Why.
     pub reason: String,
 }
@@ -51,6 +54,11 @@ impl Assignment {
         match (self.kind, Ladder::of(self)) {
             (_, Some(ladder)) => ladder.at(at.into(), default_level).level,
             (AssignmentKind::Cap(level), None) => level,
+            (AssignmentKind::Elevation(level) | AssignmentKind::BreakGlass(level), None)
+                if self.expires_at.is_none_or(|expires_at| at < expires_at) =>
+            {
+                level
+            }
             (_, None) => TrustLevel::Observer,
         }
     }
@@ -89,10 +97,14 @@ pub enum AssignmentKind {
     Cap(TrustLevel),
     /// Stops the agent altogether, until an operator lifts it.
     Quarantine,
+    /// Raises to this level for a while, on exactly its scope.
+    Elevation(TrustLevel),
+    /// The same in an emergency, by two operators, and to be reviewed.
+    BreakGlass(TrustLevel),
 }
 
 impl AssignmentKind {
-    /// `grant`, `tombstone`, `cap` or `quarantine`.
+    /// `grant`, `tombstone`, `cap`, `quarantine`, `elevation` or `break_glass`.
     #[must_use]
     pub const fn code(self) -> &'static str {
         match self {
@@ -100,6 +112,8 @@ impl AssignmentKind {
             Self::Tombstone => "tombstone",
             Self::Cap(_) => "cap",
             Self::Quarantine => "quarantine",
+            Self::Elevation(_) => "elevation",
+            Self::BreakGlass(_) => "break_glass",
         }
     }
 
@@ -107,7 +121,10 @@ impl AssignmentKind {
     #[must_use]
     pub const fn level(self) -> TrustLevel {
         match self {
-            Self::Grant(level) | Self::Cap(level) => level,
+            Self::Grant(level)
+            | Self::Cap(level)
+            | Self::Elevation(level)
+            | Self::BreakGlass(level) => level,
             Self::Tombstone | Self::Quarantine => TrustLevel::Observer,
         }
     }

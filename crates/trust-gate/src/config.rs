@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::approval::ApprovalRules;
+use crate::elevation::{BreakGlassRules, ElevationRules};
 use crate::error::{TrustError, excerpt};
 use crate::level::TrustLevel;
 use crate::name::ToolName;
@@ -49,6 +51,12 @@ pub struct TrustGateConfig {
     pub scope_mode: ScopeMode,
     /// Names for levels.
     pub tiers: Tiers,
+    /// How far and for how long an operator may elevate.
+    pub elevation: ElevationRules,
+    /// How far and for how long two operators may go in an emergency.
+    pub break_glass: BreakGlassRules,
+    /// How long an approval is good for, and how many may wait.
+    pub approvals: ApprovalRules,
     /// What each tool demands: the first rule that matches decides, and a tool that none names is denied.
     pub tools: Vec<ToolPolicy>,
 }
@@ -90,6 +98,9 @@ impl Default for TrustGateConfig {
             max_level: TrustLevel::Autonomous.into(),
             scope_mode: ScopeMode::default(),
             tiers: Tiers::default(),
+            elevation: ElevationRules::default(),
+            break_glass: BreakGlassRules::default(),
+            approvals: ApprovalRules::default(),
             tools: Vec::new(),
         }
     }
@@ -116,6 +127,13 @@ impl Rules {
                 ),
             });
         }
+        if config.approvals.ttl.is_zero() {
+            return Err(TrustError::InvalidConfig {
+                problem: "approvals with a `ttl` of nothing could never be used".to_owned(),
+            });
+        }
+        config.elevation.bounds().validate(&config.tiers)?;
+        config.break_glass.bounds().validate(&config.tiers)?;
         let tools = PolicyTable::new(&config.tools, &config.tiers)?;
         Ok(Self {
             default_level,

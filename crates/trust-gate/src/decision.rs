@@ -22,6 +22,7 @@ pub struct TrustDecision {
     pub(crate) outcome: TrustOutcome,
     pub(crate) effective: TrustLevel,
     pub(crate) required: Option<TrustLevel>,
+    pub(crate) elevated: Option<Elevated>,
     pub(crate) revision: Revision,
     pub(crate) at: Moment,
 }
@@ -75,6 +76,16 @@ impl DenyReason {
             Self::Quarantined => "quarantined",
         }
     }
+}
+
+/// An elevation under which a decision was made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub struct Elevated {
+    /// The act that gave it.
+    pub revision: Revision,
+    /// Whether the glass was broken, in an emergency and by two operators.
+    pub break_glass: bool,
 }
 
 /// What a permitted call owes.
@@ -157,6 +168,18 @@ impl TrustDecision {
     #[must_use]
     pub const fn required(&self) -> Option<TrustLevel> {
         self.required
+    }
+
+    /// The elevation that was active there, whether the call needed it or not.
+    #[must_use]
+    pub const fn elevated(&self) -> Option<Elevated> {
+        self.elevated
+    }
+
+    /// Whether the glass was broken for the agent there: every decision meanwhile carries this mark.
+    #[must_use]
+    pub const fn break_glass(&self) -> bool {
+        matches!(self.elevated, Some(elevated) if elevated.break_glass)
     }
 
     /// The last administrative act that this takes into account.

@@ -152,6 +152,99 @@ pub enum TrustError {
         present: TrustLevel,
     },
 
+    /// An elevation that would not raise the effective level: a cap, a quarantine or the level itself stands above it.
+    #[error(
+        "agent `{agent}` has {effective} in scope `{scope}` and would have no more; look for a cap or a quarantine, or elevate higher"
+    )]
+    RaisesNothing {
+        /// The agent.
+        agent: String,
+        /// The scope.
+        scope: String,
+        /// The effective level now.
+        effective: TrustLevel,
+    },
+
+    /// Elevations do not stack: one is active on exactly that scope.
+    #[error(
+        "agent `{agent}` is elevated in scope `{scope}` until {until}; end that elevation before giving another"
+    )]
+    AlreadyElevated {
+        /// The agent.
+        agent: String,
+        /// The scope.
+        scope: String,
+        /// When it ends.
+        until: time::OffsetDateTime,
+    },
+
+    /// An elevation above what the rules allow.
+    #[error("{what} may give at most {most}, not {level}; choose a lower level")]
+    ElevatedTooHigh {
+        /// `an elevation` or `a broken glass`.
+        what: &'static str,
+        /// The level that was to be given.
+        level: TrustLevel,
+        /// The highest that the rules allow.
+        most: TrustLevel,
+    },
+
+    /// An elevation for no time, or for longer than the rules allow.
+    #[error(
+        "{what} may last more than nothing and at most {most:?}, not {asked:?}; choose another time"
+    )]
+    ElevatedTooLong {
+        /// `an elevation` or `a broken glass`.
+        what: &'static str,
+        /// For how long it was to be.
+        asked: std::time::Duration,
+        /// The longest that the rules allow.
+        most: std::time::Duration,
+    },
+
+    /// An act that must say why.
+    #[error("{what} needs a reason; say why")]
+    ReasonMissing {
+        /// Which act.
+        what: &'static str,
+    },
+
+    /// One operator alone cannot do it.
+    #[error("`{operator}` cannot answer for both; {what} needs a second operator")]
+    SecondOperatorNeeded {
+        /// Which act.
+        what: &'static str,
+        /// The operator.
+        operator: String,
+    },
+
+    /// The glass was broken before and nobody has looked into it.
+    #[error("the glass broken at revision {opened} was not reviewed; close that review first")]
+    ReviewOpen {
+        /// The act that broke it.
+        opened: Revision,
+    },
+
+    /// What was broken at that revision is not there to be reviewed.
+    #[error(
+        "no review is open for revision {asked}; look at the history for the glass that was broken"
+    )]
+    NoSuchReview {
+        /// The revision that was named.
+        asked: Revision,
+    },
+
+    /// What the broken glass gave is still active.
+    #[error(
+        "the glass broken at revision {opened} holds until {until}; end it or wait before closing its review"
+    )]
+    StillActive {
+        /// The act that broke it.
+        opened: Revision,
+        /// When it ends.
+        until: time::OffsetDateTime,
+    },
+
     /// There is nothing of that kind on exactly that scope.
     #[error(
         "agent `{agent}` has no {what} in scope `{scope}`; look at the assignments of the agent"

@@ -58,8 +58,10 @@ pub struct Event {
     /// The gate's safe reading when it was done.
     #[serde(with = "rfc3339")]
     pub at: OffsetDateTime,
-    /// Who did it.
-    pub by: OperatorId,
+    /// The operator who did it; `None` where an agent asked for an approval, used one or gave one up. Nothing that could
+    /// widen what an agent may do is without an operator.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<OperatorId>,
     /// Why.
     pub reason: String,
     /// What was done.
@@ -140,6 +142,44 @@ pub enum Act {
         /// Where it stood.
         scope: Scope,
     },
+    /// A level was given for a while, on exactly this scope.
+    Elevate {
+        /// To whom.
+        agent: AgentId,
+        /// Where, and nowhere within.
+        scope: Scope,
+        /// Which.
+        level: TrustLevel,
+        /// It holds before this moment, not at it.
+        #[serde(with = "rfc3339")]
+        until: OffsetDateTime,
+    },
+    /// Two operators gave a level in an emergency, for a while and on exactly this scope.
+    BreakGlass {
+        /// To whom.
+        agent: AgentId,
+        /// Where, and nowhere within.
+        scope: Scope,
+        /// Which.
+        level: TrustLevel,
+        /// It holds before this moment, not at it.
+        #[serde(with = "rfc3339")]
+        until: OffsetDateTime,
+        /// The operator who agreed, besides the one who did it.
+        second: OperatorId,
+    },
+    /// An elevation or what a broken glass gave was ended before its time.
+    EndElevation {
+        /// Whose.
+        agent: AgentId,
+        /// Where it stood.
+        scope: Scope,
+    },
+    /// A broken glass was looked into; the event's reason says with what result. The glass may be broken again.
+    CloseReview {
+        /// The act that broke it.
+        opened: Revision,
+    },
     /// The agent was said to be active, which puts off a decay by inactivity.
     Touch {
         /// Which.
@@ -175,6 +215,10 @@ pub enum ActKind {
     Quarantine,
     LiftCap,
     LiftQuarantine,
+    Elevate,
+    BreakGlass,
+    EndElevation,
+    CloseReview,
     Touch,
     Configure,
     AcceptClock,
@@ -192,6 +236,10 @@ impl Act {
             Self::Quarantine { .. } => ActKind::Quarantine,
             Self::LiftCap { .. } => ActKind::LiftCap,
             Self::LiftQuarantine { .. } => ActKind::LiftQuarantine,
+            Self::Elevate { .. } => ActKind::Elevate,
+            Self::BreakGlass { .. } => ActKind::BreakGlass,
+            Self::EndElevation { .. } => ActKind::EndElevation,
+            Self::CloseReview { .. } => ActKind::CloseReview,
             Self::Touch { .. } => ActKind::Touch,
             Self::Configure { .. } => ActKind::Configure,
             Self::AcceptClock { .. } => ActKind::AcceptClock,
@@ -209,16 +257,27 @@ impl Act {
             | Self::Quarantine { agent, scope }
             | Self::LiftCap { agent, scope }
             | Self::LiftQuarantine { agent, scope }
+            | Self::Elevate { agent, scope, .. }
+            | Self::BreakGlass { agent, scope, .. }
+            | Self::EndElevation { agent, scope }
             | Self::Touch { agent, scope } => Some((agent, scope)),
-            Self::Configure { .. } | Self::AcceptClock { .. } => None,
+            Self::CloseReview { .. } | Self::Configure { .. } | Self::AcceptClock { .. } => None,
         }
+    }
+
+    /// Whether it makes no sense where it raises nothing.
+    pub(crate) const fn must_raise(&self) -> bool {
+        matches!(self, Self::Elevate { .. } | Self::BreakGlass { .. })
     }
 
     /// Whether it can only take trust away, so that it holds in memory even if it cannot be stored.
     pub(crate) const fn narrows(&self) -> bool {
         matches!(
             self,
-            Self::Revoke { .. } | Self::Cap { .. } | Self::Quarantine { .. }
+            Self::Revoke { .. }
+                | Self::Cap { .. }
+                | Self::Quarantine { .. }
+                | Self::EndElevation { .. }
         )
     }
 }
@@ -235,6 +294,10 @@ impl ActKind {
             Self::Quarantine => "quarantine",
             Self::LiftCap => "lift_cap",
             Self::LiftQuarantine => "lift_quarantine",
+            Self::Elevate => "elevate",
+            Self::BreakGlass => "break_glass",
+            Self::EndElevation => "end_elevation",
+            Self::CloseReview => "close_review",
             Self::Touch => "touch",
             Self::Configure => "configure",
             Self::AcceptClock => "accept_clock",

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use time::OffsetDateTime;
 
 use crate::agent::Standing;
-use crate::assignment::Assignment;
+use crate::assignment::{Assignment, AssignmentKind};
 use crate::builder::TrustGateBuilder;
-use crate::decision::{DenyReason, TrustDecision, TrustOutcome};
+use crate::decision::{DenyReason, Elevated, TrustDecision, TrustOutcome};
 use crate::effect::Effect;
 use crate::event::Revision;
 use crate::judge::judge;
@@ -188,6 +188,10 @@ impl TrustGate {
             }
             Some(demand) => judge(standing.effective, demand),
         };
+        let elevated = standing.elevation.map(|elevation| Elevated {
+            revision: elevation.assignment.revision,
+            break_glass: matches!(elevation.assignment.kind, AssignmentKind::BreakGlass(_)),
+        });
         TrustDecision {
             agent: agent.clone(),
             scope: scope.clone(),
@@ -195,6 +199,7 @@ impl TrustGate {
             outcome,
             effective: standing.effective,
             required: demand.map(|demand| demand.required),
+            elevated,
             revision: present.snapshot.revision,
             at,
         }
@@ -213,7 +218,7 @@ impl fmt::Debug for TrustGate {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct EffectiveLevel {
-    /// What counts in the end: the lower of `decayed` and `cap`.
+    /// What counts in the end: the higher of `decayed` and the elevation, and of that and `cap` the lower.
     pub effective: TrustLevel,
     /// What the grant has come down to; the default level where there is none.
     pub decayed: TrustLevel,
@@ -223,6 +228,8 @@ pub struct EffectiveLevel {
     pub quarantined: bool,
     /// The grant or tombstone that decides; `None` where the default level does.
     pub base: Option<Assignment>,
+    /// The elevation or broken glass that is active on exactly that scope.
+    pub elevation: Option<Assignment>,
     /// The last administrative act taken into account.
     pub revision: Revision,
     /// The reading on which it was found.
@@ -238,6 +245,9 @@ impl EffectiveLevel {
             cap: found.cap,
             quarantined: found.quarantine.is_some(),
             base: found.base.map(|base| Assignment::clone(&base.assignment)),
+            elevation: standing
+                .elevation
+                .map(|elevation| Assignment::clone(&elevation.assignment)),
             revision,
             at: at.to_datetime(),
         }

@@ -29,7 +29,7 @@ impl Ladder {
         let assigned = match assignment.kind {
             AssignmentKind::Grant(level) => level,
             AssignmentKind::Tombstone => TrustLevel::Observer,
-            AssignmentKind::Cap(_) | AssignmentKind::Quarantine => return None,
+            _ => return None,
         };
         let falls = falls(assigned, assignment);
         let bottom = match assignment.decay {

@@ -176,7 +176,7 @@ impl Ledger {
         let mut event = Event {
             revision: present.snapshot.revision.next()?,
             at: at.to_datetime(),
-            by: by.clone(),
+            by: Some(by.clone()),
             reason: reason.to_owned(),
             act,
             before: None,
@@ -276,6 +276,13 @@ impl Ledger {
                 scope: scope.to_string(),
                 from: before.effective,
                 to: after.effective,
+            });
+        }
+        if event.act.must_raise() && after.effective <= before.effective {
+            return Err(TrustError::RaisesNothing {
+                agent: agent.to_string(),
+                scope: scope.to_string(),
+                effective: before.effective,
             });
         }
         event.before = Some(before.effective);

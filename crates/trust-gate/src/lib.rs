@@ -11,10 +11,14 @@ mod ledger;
 mod decision;
 mod request;
 
+// What operators are asked.
+mod approval;
+
 // What operators write.
 mod assignment;
 mod config;
 mod decay;
+mod elevation;
 mod event;
 mod grant;
 mod policy;
@@ -43,13 +47,15 @@ mod store;
 mod timeline;
 
 pub use admin::{AssignmentFilter, TrustAdmin};
+pub use approval::ApprovalRules;
 pub use assignment::{Assignment, AssignmentKind};
 pub use builder::TrustGateBuilder;
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use config::{ScopeMode, TrustGateConfig};
 pub use decay::Decay;
-pub use decision::{Denied, DenyReason, Obligations, TrustDecision, TrustOutcome};
+pub use decision::{Denied, DenyReason, Elevated, Obligations, TrustDecision, TrustOutcome};
 pub use effect::{Effect, ToolHints};
+pub use elevation::{BreakGlassRules, Elevation, ElevationRules};
 pub use error::TrustError;
 pub use event::{Act, ActKind, Event, HistoryFilter, Revision};
 pub use gate::{EffectiveLevel, LevelChange, TrustGate};

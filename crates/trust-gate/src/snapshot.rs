@@ -9,14 +9,14 @@ use std::sync::Arc;
 
 use time::OffsetDateTime;
 
-use crate::agent::{AgentRecord, Base, Found, Slot};
+use crate::agent::{AgentRecord, Base, Elevation, Found, Slot};
 use crate::assignment::{Assignment, AssignmentKind};
 use crate::config::{Rules, TrustGateConfig};
 use crate::decay::Decay;
 use crate::error::TrustError;
 use crate::event::{Act, Event, Revision};
 use crate::moment::Moment;
-use crate::name::{AgentId, CarriedHash};
+use crate::name::{AgentId, CarriedHash, OperatorId};
 use crate::scope::Scope;
 
 const SHARDS: usize = 256;
@@ -29,6 +29,8 @@ pub(crate) struct Snapshot {
     pub(crate) rules: Arc<Rules>,
     /// The last act that accepted the clock, and the time it accepted.
     pub(crate) accepted: Option<(Revision, Moment)>,
+    /// The broken glass that nobody has looked into yet.
+    pub(crate) review: Option<Arc<Assignment>>,
     shards: Box<[Arc<Shard>]>,
 }
 
@@ -39,6 +41,7 @@ impl Snapshot {
             revision: Revision::ZERO,
             rules: Arc::new(Rules::new(TrustGateConfig::default())?),
             accepted: None,
+            review: None,
             shards: std::iter::repeat_with(Arc::default).take(SHARDS).collect(),
         })
     }
@@ -49,6 +52,11 @@ impl Snapshot {
             .get(agent.shard(SHARDS))?
             .get(agent)
             .map(Arc::as_ref)
+    }
+
+    /// What is assigned to an agent on exactly this scope.
+    pub(crate) fn slot(&self, agent: &AgentId, scope: &Scope) -> Option<&Slot> {
+        self.agent(agent)?.slot(scope.as_str())
     }
 
     pub(crate) fn agents(&self) -> impl Iterator<Item = (&AgentId, &AgentRecord)> {
@@ -68,6 +76,9 @@ impl Snapshot {
         if self.revision.next()? != event.revision {
             return Err(corrupt(event, "the events are not numbered in sequence"));
         }
+        let Some(by) = &event.by else {
+            return Err(corrupt(event, "no operator answers for the act"));
+        };
         match &event.act {
             Act::Configure { config } => self.rules = Arc::new(Rules::new((**config).clone())?),
             Act::AcceptClock { to, .. } => self.accepted = Some((event.revision, (*to).into())),
@@ -84,12 +95,14 @@ impl Snapshot {
                     assigned_at: *assigned_at,
                     expires_at: *expires_at,
                     decay: *decay,
-                    ..assignment(event, agent, scope, kind)
+                    ..assignment(event, by, agent, scope, kind)
                 };
                 self.set_base(grant);
             }
             Act::Revoke { agent, scope } => {
-                self.set_base(assignment(event, agent, scope, AssignmentKind::Tombstone));
+                let tombstone = assignment(event, by, agent, scope, AssignmentKind::Tombstone);
+                self.set_base(tombstone);
+                self.change(agent, scope, |slot| slot.elevation = None);
             }
             Act::Clear { agent, scope } => self.change(agent, scope, |slot| slot.base = None),
             Act::Cap {
@@ -97,18 +110,59 @@ impl Snapshot {
                 scope,
                 level,
             } => {
-                let cap = Arc::new(assignment(event, agent, scope, AssignmentKind::Cap(*level)));
+                let cap = Arc::new(assignment(
+                    event,
+                    by,
+                    agent,
+                    scope,
+                    AssignmentKind::Cap(*level),
+                ));
                 self.change(agent, scope, |slot| slot.cap = Some((*level, cap)));
             }
             Act::Quarantine { agent, scope } => {
-                let quarantine =
-                    Arc::new(assignment(event, agent, scope, AssignmentKind::Quarantine));
+                let quarantine = Arc::new(assignment(
+                    event,
+                    by,
+                    agent,
+                    scope,
+                    AssignmentKind::Quarantine,
+                ));
                 self.change(agent, scope, |slot| slot.quarantine = Some(quarantine));
             }
             Act::LiftCap { agent, scope } => self.change(agent, scope, |slot| slot.cap = None),
             Act::LiftQuarantine { agent, scope } => {
                 self.change(agent, scope, |slot| slot.quarantine = None);
             }
+            Act::Elevate {
+                agent,
+                scope,
+                level,
+                until,
+            } => {
+                let kind = AssignmentKind::Elevation(*level);
+                self.elevate(assignment(event, by, agent, scope, kind), *until);
+            }
+            Act::BreakGlass {
+                agent,
+                scope,
+                level,
+                until,
+                second,
+            } => {
+                if second == by {
+                    return Err(corrupt(event, "one operator alone broke the glass"));
+                }
+                let kind = AssignmentKind::BreakGlass(*level);
+                let broken = Assignment {
+                    second: Some(second.clone()),
+                    ..assignment(event, by, agent, scope, kind)
+                };
+                self.review = Some(self.elevate(broken, *until));
+            }
+            Act::EndElevation { agent, scope } => {
+                self.change(agent, scope, |slot| slot.elevation = None);
+            }
+            Act::CloseReview { .. } => self.review = None,
             Act::Touch { agent, scope } => {
                 if let Some(touched) = self.touched(agent, scope, event.at) {
                     self.set_base(touched);
@@ -126,12 +180,23 @@ impl Snapshot {
         scope: &Scope,
         at: OffsetDateTime,
     ) -> Option<Assignment> {
-        self.agent(agent)?
-            .slot(scope.as_str())?
+        self.slot(agent, scope)?
             .base
             .as_ref()?
             .assignment
             .touched(at)
+    }
+
+    fn elevate(&mut self, assignment: Assignment, until: OffsetDateTime) -> Arc<Assignment> {
+        let (agent, scope) = (assignment.agent.clone(), assignment.scope.clone());
+        let assignment = Assignment {
+            expires_at: Some(until),
+            ..assignment
+        };
+        let elevation = Elevation::new(assignment, until.into());
+        let assignment = Arc::clone(&elevation.assignment);
+        self.change(&agent, &scope, |slot| slot.elevation = Some(elevation));
+        assignment
     }
 
     fn set_base(&mut self, assignment: Assignment) {
@@ -153,7 +218,13 @@ impl Snapshot {
     }
 }
 
-fn assignment(event: &Event, agent: &AgentId, scope: &Scope, kind: AssignmentKind) -> Assignment {
+fn assignment(
+    event: &Event,
+    by: &OperatorId,
+    agent: &AgentId,
+    scope: &Scope,
+    kind: AssignmentKind,
+) -> Assignment {
     Assignment {
         revision: event.revision,
         agent: agent.clone(),
@@ -163,7 +234,8 @@ fn assignment(event: &Event, agent: &AgentId, scope: &Scope, kind: AssignmentKin
         expires_at: None,
         decay: Decay::None,
         active_at: None,
-        assigned_by: event.by.clone(),
+        assigned_by: by.clone(),
+        second: None,
         reason: event.reason.clone(),
     }
 }

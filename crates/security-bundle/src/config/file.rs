@@ -34,6 +34,9 @@ pub(super) struct Trust {
     pub(super) max_level: Option<trust_gate::LevelRef>,
     pub(super) scope_mode: trust_gate::ScopeMode,
     pub(super) tiers: trust_gate::Tiers,
+    pub(super) elevation: trust_gate::ElevationRules,
+    pub(super) break_glass: trust_gate::BreakGlassRules,
+    pub(super) approvals: trust_gate::ApprovalRules,
     pub(super) assignments: Vec<trust_gate::Grant>,
     pub(super) tools: Vec<trust_gate::ToolPolicy>,
 }

@@ -54,7 +54,7 @@ fn every_act_is_an_event_with_the_next_revision() {
                 event.revision,
                 event.at.time(),
                 event.act.kind().code(),
-                event.by,
+                event.by.as_ref().unwrap(),
                 event.reason,
                 level(event.before),
                 level(event.after),

@@ -6,6 +6,7 @@ mod concurrency;
 mod config;
 mod decay;
 mod decisions;
+mod elevation;
 mod fixture;
 mod levels;
 mod model;

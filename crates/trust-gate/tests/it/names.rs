@@ -74,6 +74,25 @@ fn every_name_is_under_the_same_rule() {
 }
 
 #[test]
+fn names_that_look_alike_are_refused_or_distinct() {
+    let unseen = [
+        "\u{202e}", "\u{200b}", "\u{200d}", "\u{2066}", "\u{feff}", "\u{61c}",
+    ];
+    for unseen in unseen {
+        let name = format!("admin{unseen}x");
+        assert!(
+            problem(&name).is_some_and(|problem| problem.contains("not seen")),
+            "{name:?}"
+        );
+    }
+    let [latin, cyrillic, upper, composed, combining]: [AgentId; 5] =
+        ["admin", "\u{430}dmin", "Admin", "\u{e9}", "e\u{301}"].map(|text| text.parse().unwrap());
+    assert_ne!(latin, cyrillic, "look-alike letters are other letters");
+    assert_ne!(latin, upper, "case matters");
+    assert_ne!(composed, combining, "nothing is normalised");
+}
+
+#[test]
 fn names_of_equal_text_are_equal_and_sort_as_text() {
     let [a, also_a, b]: [AgentId; 3] = ["a", "a", "b"].map(|text| text.parse().unwrap());
     assert_eq!(a, also_a);
