@@ -4,9 +4,8 @@ use std::sync::{Arc, OnceLock};
 
 use budget_enforcer::{Amounts, BudgetId, BudgetPath, Charge, SessionId};
 use consent::ConsentQuery;
-use trust_gate::{AgentId, Scope, ToolHints, ToolName, TrustLevel};
+use trust_gate::{AgentId, ArgsDigest, ArgsError, Scope, ToolHints, ToolName, TrustLevel};
 
-use crate::args::{ArgsDigest, ArgsError};
 use crate::request::ToolRequest;
 use crate::rules::Rules;
 

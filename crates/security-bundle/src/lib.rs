@@ -14,7 +14,6 @@ mod config;
 mod recorder;
 
 // Inside.
-mod args;
 mod core;
 mod entries;
 mod gate;
@@ -23,7 +22,6 @@ mod policy;
 mod rules;
 
 pub use action::{Action, ActionBuilder, ActionError};
-pub use args::{ArgsDigest, ArgsError};
 pub use config::{
     AgentIdentity, AuditConfig, BudgetToolRule, ConfigError, ConsentToolRule, Mandatory, McpConfig,
     MethodRule, SecurityStackConfig,
@@ -42,7 +40,7 @@ pub use stack::{
 pub use audit_trail::{self, AuditLog, Entry, Filter};
 pub use budget_enforcer::{self, Amounts, BudgetEnforcerConfig, BudgetSpec, SessionId, Usd};
 pub use consent::{self, ConsentConfig};
-pub use trust_gate::{self, Scope, Tier, TrustGateConfig, TrustLevel};
+pub use trust_gate::{self, ArgsDigest, ArgsError, Scope, Tier, TrustGateConfig, TrustLevel};
 
 /// Compiles and runs the quick starts of the workspace's README.
 #[cfg(doctest)]

@@ -1,10 +1,9 @@
 //! A tool call as the quick start's handler receives it: one request that every component of the stack can judge.
 
 use budget_enforcer::SessionId;
-use trust_gate::{AgentId, Scope, ToolName};
+use trust_gate::{AgentId, ArgsDigest, Scope, ToolName};
 
 use crate::action::ActionError;
-use crate::args::ArgsDigest;
 
 /// Who wants to call which tool, in which session.
 ///

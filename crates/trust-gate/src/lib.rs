@@ -8,6 +8,7 @@ mod gate;
 mod ledger;
 
 // What is asked and answered.
+mod args;
 mod decision;
 mod request;
 
@@ -26,6 +27,7 @@ mod policy;
 // Vocabulary.
 mod effect;
 mod error;
+mod hex;
 mod level;
 mod name;
 mod pattern;
@@ -48,6 +50,7 @@ mod timeline;
 
 pub use admin::{AssignmentFilter, TrustAdmin};
 pub use approval::ApprovalRules;
+pub use args::{ArgsDigest, ArgsError};
 pub use assignment::{Assignment, AssignmentKind};
 pub use builder::TrustGateBuilder;
 pub use clock::{Clock, ManualClock, SystemClock};

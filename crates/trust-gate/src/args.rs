@@ -2,52 +2,93 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::str::FromStr;
 
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-/// Containers inside containers beyond this are refused.
+use crate::error::excerpt;
+use crate::hex;
+
+/// Containers inside containers beyond this are refused: the walk recurses.
 const MAX_DEPTH: usize = 128;
 
-/// SHA-256 of a call's arguments in canonical form.
+/// SHA-256 of a call's arguments in canonical form; as text, 64 lower-case hexadecimal digits.
 ///
-/// Canonical is RFC 8785 (keys sorted by UTF-16 code units, no white space, shortest number form) with one
-/// deliberate difference: integers keep every digit instead of passing through a double, so that 2^53 and 2^53 + 1 differ
-/// (design: trust-gate, Approvals).
+/// Canonical is RFC 8785 (keys sorted by UTF-16 code units, no white space, shortest number form) with one deliberate
+/// difference: what is written as an integer keeps every digit instead of passing through a double, so that 2^53 and
+/// 2^53 + 1 differ (design: trust-gate, Approvals).
+///
+/// | arguments | digests |
+/// |---|---|
+/// | other white space, order of keys or escapes | equal |
+/// | `1`, `1.0`, `10e-1`; `0`, `-0`, `-0.0` | equal |
+/// | `9007199254740992` and `9007199254740993` | differ |
+/// | `1e21` and `1000000000000000000000`, a double and an integer beyond 2^53 | differ |
+/// | missing, `{}` and `null` | differ: a server can tell them apart |
+/// | a key twice, half of a surrogate pair, `1e400`, more than 128 nested levels | refused |
 ///
 /// ```
-/// use security_bundle::ArgsDigest;
+/// use trust_gate::ArgsDigest;
 ///
 /// let spaced = ArgsDigest::of_json(r#"{ "b": 1.0, "a": "x" }"#)?;
 /// assert_eq!(spaced, ArgsDigest::of_json(r#"{"a":"\u0078","b":1}"#)?);
-/// # Ok::<(), security_bundle::ArgsError>(())
+/// assert_ne!(ArgsDigest::none(), ArgsDigest::of_json("{}")?);
+/// # Ok::<(), trust_gate::ArgsError>(())
 /// ```
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct ArgsDigest([u8; 32]);
 
 impl ArgsDigest {
-    /// Digests the arguments given as JSON text. Linear in the text's length; allocates.
+    /// Digests the arguments given as JSON text. Time grows with the text's length; allocates.
     ///
     /// # Errors
     /// Text that is not one JSON value, repeats a key, nests deeper than 128, or holds a number beyond a double's range.
     pub fn of_json(text: &str) -> Result<Self, ArgsError> {
-        serde_json::from_str::<serde::de::IgnoredAny>(text)
-            .map_err(|error| ArgsError::NotJson(error.to_string()))?;
-        let mut canonical = String::with_capacity(text.len());
-        Walk { rest: text }.value(&mut canonical, 0)?;
-        Ok(Self(Sha256::digest(canonical.as_bytes()).into()))
+        Ok(Self(Sha256::digest(canonical(text)?).into()))
+    }
+
+    /// The digest of a call without arguments. No JSON text has it: it is SHA-256 of nothing.
+    #[must_use]
+    pub fn none() -> Self {
+        Self(Sha256::digest([]).into())
     }
 
     /// The 32 bytes.
     #[must_use]
-    pub fn as_bytes(&self) -> &[u8; 32] {
+    pub const fn as_bytes(&self) -> &[u8; 32] {
         &self.0
     }
 }
 
 impl fmt::Display for ArgsDigest {
-    /// 64 hexadecimal digits, lower case.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        hex::write(&self.0, f)
+    }
+}
+
+impl FromStr for ArgsDigest {
+    type Err = ArgsError;
+
+    fn from_str(text: &str) -> Result<Self, ArgsError> {
+        hex::read(text)
+            .map(Self)
+            .ok_or_else(|| ArgsError::NotADigest(excerpt(text)))
+    }
+}
+
+impl TryFrom<String> for ArgsDigest {
+    type Error = ArgsError;
+
+    fn try_from(text: String) -> Result<Self, ArgsError> {
+        text.parse()
+    }
+}
+
+impl From<ArgsDigest> for String {
+    fn from(digest: ArgsDigest) -> Self {
+        digest.to_string()
     }
 }
 
@@ -73,6 +114,18 @@ pub enum ArgsError {
     /// A number that no double holds.
     #[error("the number `{0}` is beyond a double's range; send it as a string")]
     NumberOutOfRange(String),
+    /// The text of a digest is something else.
+    #[error("`{0}` is not a digest of arguments; write 64 lower-case hexadecimal digits")]
+    NotADigest(String),
+}
+
+/// The one text for all texts that mean the same arguments.
+fn canonical(text: &str) -> Result<String, ArgsError> {
+    serde_json::from_str::<serde::de::IgnoredAny>(text)
+        .map_err(|error| ArgsError::NotJson(error.to_string()))?;
+    let mut canonical = String::with_capacity(text.len());
+    Walk { rest: text }.value(&mut canonical, 0)?;
+    Ok(canonical)
 }
 
 /// Walks text that `serde_json` has already found to be valid, so that it only has to tell tokens apart.
@@ -82,11 +135,9 @@ struct Walk<'a> {
 
 impl<'a> Walk<'a> {
     fn value(&mut self, out: &mut String, depth: usize) -> Result<(), ArgsError> {
-        if depth > MAX_DEPTH {
-            return Err(ArgsError::TooDeep);
-        }
         let inner = depth.saturating_add(1);
         match self.peek() {
+            Some('{' | '[') if inner > MAX_DEPTH => Err(ArgsError::TooDeep),
             Some('{') => self.object(out, inner),
             Some('[') => self.array(out, inner),
             Some('"') => {
@@ -119,7 +170,7 @@ impl<'a> Walk<'a> {
                 .insert(key.encode_utf16().collect(), member)
                 .is_some()
             {
-                return Err(ArgsError::DuplicateKey(key.chars().take(64).collect()));
+                return Err(ArgsError::DuplicateKey(excerpt(&key)));
             }
             self.comma()?;
         }
@@ -215,7 +266,7 @@ fn number(token: &str, out: &mut String) -> Result<(), ArgsError> {
         .parse()
         .ok()
         .filter(|value: &f64| value.is_finite())
-        .ok_or_else(|| ArgsError::NumberOutOfRange(token.chars().take(64).collect()))?;
+        .ok_or_else(|| ArgsError::NumberOutOfRange(excerpt(token)))?;
     out.push_str(ryu_js::Buffer::new().format_finite(value));
     Ok(())
 }
@@ -223,14 +274,6 @@ fn number(token: &str, out: &mut String) -> Result<(), ArgsError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn canonical(text: &str) -> Result<String, ArgsError> {
-        serde_json::from_str::<serde::de::IgnoredAny>(text)
-            .map_err(|error| ArgsError::NotJson(error.to_string()))?;
-        let mut out = String::new();
-        Walk { rest: text }.value(&mut out, 0)?;
-        Ok(out)
-    }
 
     #[test]
     fn sorts_keys_by_utf_16_as_rfc_8785_section_3_2_3_asks() {
@@ -248,37 +291,6 @@ mod tests {
     fn numbers_take_their_shortest_form_and_integers_keep_every_digit() {
         let text = "[333333333.33333329, 1E30, 4.50, 2e-3, 0.000000000000000000000000001, -0, -0.0, 9007199254740993, 123456789012345678901234567890]";
         insta::assert_snapshot!(canonical(text).unwrap(), @"[333333333.3333333,1e+30,4.5,0.002,1e-27,0,0,9007199254740993,123456789012345678901234567890]");
-    }
-
-    #[test]
-    fn two_to_the_53_and_its_successor_differ() {
-        assert_ne!(
-            ArgsDigest::of_json("9007199254740992").unwrap(),
-            ArgsDigest::of_json("9007199254740993").unwrap()
-        );
-    }
-
-    #[test]
-    fn refuses_what_two_readers_could_read_differently() {
-        assert!(matches!(
-            ArgsDigest::of_json(r#"{"name":1,"na\u006de":2}"#),
-            Err(ArgsError::DuplicateKey(key)) if key == "name"
-        ));
-        assert_eq!(
-            ArgsDigest::of_json("1e999"),
-            Err(ArgsError::NumberOutOfRange("1e999".into()))
-        );
-        for text in ["", "{", "[1,]", "{} {}", "nul", "\"\\ud800\""] {
-            assert!(ArgsDigest::of_json(text).is_err(), "{text}");
-        }
-    }
-
-    #[test]
-    fn refuses_deep_nesting_without_recursing_into_it() {
-        let deep = format!("{}{}", "[".repeat(10_000), "]".repeat(10_000));
-        assert!(ArgsDigest::of_json(&deep).is_err());
-        let allowed = format!("{}{}", "[".repeat(100), "]".repeat(100));
-        assert!(ArgsDigest::of_json(&allowed).is_ok());
     }
 
     proptest::proptest! {
