@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
+use crate::approval::ApprovalQueue;
 use crate::assignment::Assignment;
 use crate::config::{Rules, TrustGateConfig};
 use crate::error::TrustError;
@@ -287,6 +288,12 @@ impl TrustAdmin {
                 config: Box::new(Rules::new(config)?.config),
             })
         })
+    }
+
+    /// The operators' side of the approvals.
+    #[must_use]
+    pub fn approvals(&self) -> ApprovalQueue<'_> {
+        ApprovalQueue(self)
     }
 
     /// Accepts the clock's present reading as the time, even if it is earlier than what was read before. For after a

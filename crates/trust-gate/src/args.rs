@@ -46,7 +46,12 @@ impl ArgsDigest {
     /// # Errors
     /// Text that is not one JSON value, repeats a key, nests deeper than 128, or holds a number beyond a double's range.
     pub fn of_json(text: &str) -> Result<Self, ArgsError> {
-        Ok(Self(Sha256::digest(canonical(text)?).into()))
+        canonical(text).map(|canonical| Self::of_canonical(&canonical))
+    }
+
+    /// Digests what [`canonical`] made.
+    pub(crate) fn of_canonical(canonical: &str) -> Self {
+        Self(Sha256::digest(canonical).into())
     }
 
     /// The digest of a call without arguments. No JSON text has it: it is SHA-256 of nothing.
@@ -120,7 +125,7 @@ pub enum ArgsError {
 }
 
 /// The one text for all texts that mean the same arguments.
-fn canonical(text: &str) -> Result<String, ArgsError> {
+pub(crate) fn canonical(text: &str) -> Result<String, ArgsError> {
     serde_json::from_str::<serde::de::IgnoredAny>(text)
         .map_err(|error| ArgsError::NotJson(error.to_string()))?;
     let mut canonical = String::with_capacity(text.len());

@@ -5,6 +5,7 @@ use std::num::NonZeroU8;
 
 use time::OffsetDateTime;
 
+use crate::approval::ApprovalId;
 use crate::event::Revision;
 use crate::level::TrustLevel;
 use crate::moment::Moment;
@@ -23,6 +24,8 @@ pub struct TrustDecision {
     pub(crate) effective: TrustLevel,
     pub(crate) required: Option<TrustLevel>,
     pub(crate) elevated: Option<Elevated>,
+    /// What was used up so that the call may run.
+    pub(crate) approval: Option<ApprovalId>,
     pub(crate) revision: Revision,
     pub(crate) at: Moment,
 }
@@ -129,10 +132,11 @@ impl TrustDecision {
         !matches!(self.outcome, TrustOutcome::Deny(_))
     }
 
-    /// The stable code: `sufficient`, `needs_approval`, `propose_only`, or that of the [`DenyReason`].
+    /// The stable code: `sufficient`, `approved` where an approval was used up, `needs_approval`, `propose_only`, or that of the [`DenyReason`].
     #[must_use]
     pub const fn code(&self) -> &'static str {
         match self.outcome {
+            TrustOutcome::Permit { .. } if self.approval.is_some() => "approved",
             TrustOutcome::Permit { .. } => "sufficient",
             TrustOutcome::NeedsApproval { .. } => "needs_approval",
             TrustOutcome::ProposeOnly => "propose_only",
@@ -180,6 +184,12 @@ impl TrustDecision {
     #[must_use]
     pub const fn break_glass(&self) -> bool {
         matches!(self.elevated, Some(elevated) if elevated.break_glass)
+    }
+
+    /// The approval that was used up so that the call may run.
+    #[must_use]
+    pub const fn approval(&self) -> Option<ApprovalId> {
+        self.approval
     }
 
     /// The last administrative act that this takes into account.
@@ -252,7 +262,13 @@ impl fmt::Display for Reason<'_> {
         let required = Level(decision.required.unwrap_or_default());
         match decision.outcome {
             TrustOutcome::Permit { .. } => {
-                write!(f, ", which satisfies the required level {required}.")
+                write!(f, ", which satisfies the required level {required}")?;
+                match decision.approval {
+                    Some(approval) => {
+                        write!(f, ", and approval {approval} lets the call run once.")
+                    }
+                    None => f.write_str("."),
+                }
             }
             TrustOutcome::NeedsApproval { approvers } => {
                 let operators = if approvers == NonZeroU8::MIN {

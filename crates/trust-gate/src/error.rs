@@ -1,5 +1,6 @@
 //! One error type for everything that can be refused, so that a caller handles one enum and an operator reads one style.
 
+use crate::approval::ApprovalError;
 use crate::event::{Event, Revision};
 use crate::level::TrustLevel;
 use crate::store::StoreError;
@@ -244,6 +245,10 @@ pub enum TrustError {
         /// When it ends.
         until: time::OffsetDateTime,
     },
+
+    /// Something about an approval.
+    #[error(transparent)]
+    Approval(#[from] ApprovalError),
 
     /// There is nothing of that kind on exactly that scope.
     #[error(

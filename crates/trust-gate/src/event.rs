@@ -1,16 +1,19 @@
 //! Events: every administrative act, as it is stored, replayed and shown.
 
 use std::fmt;
+use std::num::NonZeroU8;
 
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use time::serde::rfc3339;
 
+use crate::approval::ApprovalId;
+use crate::args::ArgsDigest;
 use crate::config::TrustGateConfig;
 use crate::decay::Decay;
 use crate::error::TrustError;
 use crate::level::TrustLevel;
-use crate::name::{AgentId, OperatorId};
+use crate::name::{AgentId, OperatorId, ToolName};
 use crate::scope::Scope;
 
 /// How many acts a gate has seen: each act has the next number.
@@ -23,6 +26,10 @@ pub struct Revision(u64);
 impl Revision {
     /// Before any act.
     pub const ZERO: Self = Self(0);
+
+    pub(crate) const fn from_number(number: u64) -> Self {
+        Self(number)
+    }
 
     /// The number.
     #[must_use]
@@ -180,6 +187,71 @@ pub enum Act {
         /// The act that broke it.
         opened: Revision,
     },
+    /// A call was put before operators.
+    RequestApproval {
+        /// Who wants to call.
+        agent: AgentId,
+        /// Where.
+        scope: Scope,
+        /// What.
+        tool: ToolName,
+        /// With which arguments.
+        args: ArgsDigest,
+        /// The arguments in canonical form, to be read.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        shown: Option<String>,
+        /// The act that set the rules under which it is asked.
+        policy: Revision,
+        /// How many distinct operators must agree.
+        approvers: NonZeroU8,
+        /// It can be approved and used before this moment, not at it.
+        #[serde(with = "rfc3339")]
+        expires_at: OffsetDateTime,
+    },
+    /// An operator agreed to a call.
+    Approve {
+        /// Which approval.
+        approval: ApprovalId,
+        /// Who wants to call.
+        agent: AgentId,
+        /// Where.
+        scope: Scope,
+        /// What.
+        tool: ToolName,
+    },
+    /// An operator said no to a call.
+    DenyApproval {
+        /// Which approval.
+        approval: ApprovalId,
+        /// Who wanted to call.
+        agent: AgentId,
+        /// Where.
+        scope: Scope,
+        /// What.
+        tool: ToolName,
+    },
+    /// A request or an approval was taken back before it was used.
+    CancelApproval {
+        /// Which approval.
+        approval: ApprovalId,
+        /// Who wanted to call.
+        agent: AgentId,
+        /// Where.
+        scope: Scope,
+        /// What.
+        tool: ToolName,
+    },
+    /// The approved call was made: the approval is used up.
+    ConsumeApproval {
+        /// Which approval.
+        approval: ApprovalId,
+        /// Who called.
+        agent: AgentId,
+        /// Where.
+        scope: Scope,
+        /// What.
+        tool: ToolName,
+    },
     /// The agent was said to be active, which puts off a decay by inactivity.
     Touch {
         /// Which.
@@ -219,6 +291,11 @@ pub enum ActKind {
     BreakGlass,
     EndElevation,
     CloseReview,
+    RequestApproval,
+    Approve,
+    DenyApproval,
+    CancelApproval,
+    ConsumeApproval,
     Touch,
     Configure,
     AcceptClock,
@@ -240,6 +317,11 @@ impl Act {
             Self::BreakGlass { .. } => ActKind::BreakGlass,
             Self::EndElevation { .. } => ActKind::EndElevation,
             Self::CloseReview { .. } => ActKind::CloseReview,
+            Self::RequestApproval { .. } => ActKind::RequestApproval,
+            Self::Approve { .. } => ActKind::Approve,
+            Self::DenyApproval { .. } => ActKind::DenyApproval,
+            Self::CancelApproval { .. } => ActKind::CancelApproval,
+            Self::ConsumeApproval { .. } => ActKind::ConsumeApproval,
             Self::Touch { .. } => ActKind::Touch,
             Self::Configure { .. } => ActKind::Configure,
             Self::AcceptClock { .. } => ActKind::AcceptClock,
@@ -260,9 +342,36 @@ impl Act {
             | Self::Elevate { agent, scope, .. }
             | Self::BreakGlass { agent, scope, .. }
             | Self::EndElevation { agent, scope }
+            | Self::RequestApproval { agent, scope, .. }
+            | Self::Approve { agent, scope, .. }
+            | Self::DenyApproval { agent, scope, .. }
+            | Self::CancelApproval { agent, scope, .. }
+            | Self::ConsumeApproval { agent, scope, .. }
             | Self::Touch { agent, scope } => Some((agent, scope)),
             Self::CloseReview { .. } | Self::Configure { .. } | Self::AcceptClock { .. } => None,
         }
+    }
+
+    /// Whether it is about an approval, and so changes no level.
+    pub(crate) const fn is_about_approval(&self) -> bool {
+        matches!(
+            self,
+            Self::RequestApproval { .. }
+                | Self::Approve { .. }
+                | Self::DenyApproval { .. }
+                | Self::CancelApproval { .. }
+                | Self::ConsumeApproval { .. }
+        )
+    }
+
+    /// Whether it may be done by an agent's side, with no operator to answer for it.
+    pub(crate) const fn needs_no_operator(&self) -> bool {
+        matches!(
+            self,
+            Self::RequestApproval { .. }
+                | Self::CancelApproval { .. }
+                | Self::ConsumeApproval { .. }
+        )
     }
 
     /// Whether it makes no sense where it raises nothing.
@@ -278,6 +387,8 @@ impl Act {
                 | Self::Cap { .. }
                 | Self::Quarantine { .. }
                 | Self::EndElevation { .. }
+                | Self::DenyApproval { .. }
+                | Self::CancelApproval { .. }
         )
     }
 }
@@ -298,6 +409,11 @@ impl ActKind {
             Self::BreakGlass => "break_glass",
             Self::EndElevation => "end_elevation",
             Self::CloseReview => "close_review",
+            Self::RequestApproval => "request_approval",
+            Self::Approve => "approve",
+            Self::DenyApproval => "deny_approval",
+            Self::CancelApproval => "cancel_approval",
+            Self::ConsumeApproval => "consume_approval",
             Self::Touch => "touch",
             Self::Configure => "configure",
             Self::AcceptClock => "accept_clock",

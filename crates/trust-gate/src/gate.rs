@@ -6,9 +6,10 @@ use std::sync::Arc;
 use time::OffsetDateTime;
 
 use crate::agent::Standing;
+use crate::approval::Approvals;
 use crate::assignment::{Assignment, AssignmentKind};
 use crate::builder::TrustGateBuilder;
-use crate::decision::{DenyReason, Elevated, TrustDecision, TrustOutcome};
+use crate::decision::{DenyReason, Elevated, Obligations, TrustDecision, TrustOutcome};
 use crate::effect::Effect;
 use crate::event::Revision;
 use crate::judge::judge;
@@ -74,24 +75,7 @@ impl TrustGate {
         request: &R,
         wall: OffsetDateTime,
     ) -> TrustDecision {
-        let request = request.as_ref();
-        let present = self.0.present();
-        let asked = request.required_level;
-        let demand = match present.snapshot.rules.tools.find(&request.tool) {
-            Some(demand) => Some(Demand {
-                required: asked.map_or(demand.required, |level| level.max(demand.required)),
-                effect: demand
-                    .effect
-                    .map(|effect: Effect| effect.tightened_by(request.hints)),
-                ..*demand
-            }),
-            None => asked.map(Demand::ordinal),
-        };
-        let mut decision = self.decide(&present, &request.agent, &request.scope, demand, wall);
-        if decision.outcome == TrustOutcome::Deny(DenyReason::UnknownTool) {
-            decision.tool = Some(request.tool.clone());
-        }
-        decision
+        self.judge(&self.0.present(), request.as_ref(), wall.into())
     }
 
     /// Judges whether an agent has at least this level in a scope, now. The levels are compared and nothing else.
@@ -119,7 +103,7 @@ impl TrustGate {
             agent,
             scope,
             Some(Demand::ordinal(required)),
-            wall,
+            wall.into(),
         )
     }
 
@@ -159,7 +143,13 @@ impl TrustGate {
         rules.config.tools.get(rules.tools.position(tool)?).cloned()
     }
 
-    /// The number of the last administrative act in force.
+    /// The agent's side of the approvals: to ask for one, to wait for it, to use it. Nothing there approves.
+    #[must_use]
+    pub fn approvals(&self) -> Approvals {
+        Approvals(self.clone())
+    }
+
+    /// The number of the last administrative act in force. Approvals do not count: they change no level and no rule.
     #[must_use]
     pub fn revision(&self) -> Revision {
         self.0.present().snapshot.revision
@@ -172,15 +162,40 @@ impl TrustGate {
         self.0.reading(&present, self.0.wall().into()).to_datetime()
     }
 
+    /// Judges a tool call on one state.
+    pub(crate) fn judge(
+        &self,
+        present: &Present,
+        request: &ToolRequest,
+        wall: Moment,
+    ) -> TrustDecision {
+        let asked = request.required_level;
+        let demand = match present.snapshot.rules.tools.find(&request.tool) {
+            Some(demand) => Some(Demand {
+                required: asked.map_or(demand.required, |level| level.max(demand.required)),
+                effect: demand
+                    .effect
+                    .map(|effect: Effect| effect.tightened_by(request.hints)),
+                ..*demand
+            }),
+            None => asked.map(Demand::ordinal),
+        };
+        let mut decision = self.decide(present, &request.agent, &request.scope, demand, wall);
+        if decision.outcome == TrustOutcome::Deny(DenyReason::UnknownTool) {
+            decision.tool = Some(request.tool.clone());
+        }
+        decision
+    }
+
     fn decide(
         &self,
         present: &Present,
         agent: &AgentId,
         scope: &Scope,
         demand: Option<Demand>,
-        wall: OffsetDateTime,
+        wall: Moment,
     ) -> TrustDecision {
-        let (standing, at) = self.0.standing(present, agent, scope, Moment::from(wall));
+        let (standing, at) = self.0.standing(present, agent, scope, wall);
         let outcome = match demand {
             None => TrustOutcome::Deny(DenyReason::UnknownTool),
             Some(_) if standing.found.quarantine.is_some() => {
@@ -192,6 +207,17 @@ impl TrustGate {
             revision: elevation.assignment.revision,
             break_glass: matches!(elevation.assignment.kind, AssignmentKind::BreakGlass(_)),
         });
+        let outcome = match outcome {
+            // What is done behind a broken glass is always to be reported.
+            TrustOutcome::Permit { .. }
+                if elevated.is_some_and(|elevated| elevated.break_glass) =>
+            {
+                TrustOutcome::Permit {
+                    obligations: Obligations::REPORT,
+                }
+            }
+            outcome => outcome,
+        };
         TrustDecision {
             agent: agent.clone(),
             scope: scope.clone(),
@@ -200,6 +226,7 @@ impl TrustGate {
             effective: standing.effective,
             required: demand.map(|demand| demand.required),
             elevated,
+            approval: None,
             revision: present.snapshot.revision,
             at,
         }

@@ -2,7 +2,8 @@
 
 use std::num::NonZeroU8;
 
-use crate::decision::{DenyReason, Obligations, TrustOutcome};
+use crate::approval::ApprovalId;
+use crate::decision::{DenyReason, Obligations, TrustDecision, TrustOutcome};
 use crate::effect::Effect;
 use crate::level::TrustLevel;
 use crate::policy::Demand;
@@ -24,6 +25,21 @@ pub(crate) fn judge(effective: TrustLevel, demand: Demand) -> TrustOutcome {
             approvers: demand.approvers,
         },
         outcome => outcome,
+    }
+}
+
+/// The decision on a call that needed an approval and has used one up.
+pub(crate) fn approved(decision: TrustDecision, approval: ApprovalId) -> TrustDecision {
+    let report = decision.effective == TrustLevel::ActAndReport || decision.break_glass();
+    let obligations = if report {
+        Obligations::REPORT
+    } else {
+        Obligations::NONE
+    };
+    TrustDecision {
+        outcome: TrustOutcome::Permit { obligations },
+        approval: Some(approval),
+        ..decision
     }
 }
 

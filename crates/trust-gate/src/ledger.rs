@@ -1,11 +1,13 @@
 //! What both handles share: the present state, the clock, and the one way in which an act changes the state.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::convert::Infallible;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arc_swap::ArcSwap;
 use time::OffsetDateTime;
 
 use crate::agent::Standing;
+use crate::approval::{Bell, Board};
 use crate::clock::Clock;
 use crate::config::{Rules, TrustGateConfig};
 use crate::error::TrustError;
@@ -13,7 +15,7 @@ use crate::event::{Act, Event, HistoryFilter, Revision};
 use crate::moment::Moment;
 use crate::name::{AgentId, OperatorId};
 use crate::scope::Scope;
-use crate::snapshot::Snapshot;
+use crate::snapshot::{Snapshot, corrupt};
 use crate::store::{ClockMark, StoreError, TrustStore};
 use crate::timeline::Timeline;
 
@@ -22,21 +24,42 @@ pub(crate) struct Ledger {
     store: Box<dyn TrustStore>,
     present: ArcSwap<Present>,
     writer: Mutex<Writer>,
+    /// Changed by whoever holds the writer, and held by nobody for long.
+    board: Mutex<Board>,
+    pub(crate) bell: Arc<Bell>,
 }
 
 /// The state that decisions read, with the time they read it by.
 #[derive(Debug, Clone)]
 pub(crate) struct Present {
     pub(crate) snapshot: Snapshot,
-    timeline: Arc<Timeline>,
+    pub(crate) timeline: Arc<Timeline>,
 }
 
 /// How far the store has followed.
 #[derive(Debug)]
 struct Writer {
+    /// The newest act, in the store or not.
+    last: Revision,
     stored: Revision,
     /// In force in memory, not yet in the store.
     unstored: Vec<Event>,
+}
+
+/// What a draft comes to.
+#[derive(Debug)]
+pub(crate) enum Step<T> {
+    /// This is to be done.
+    Do(Act),
+    /// There is nothing to do, and why.
+    Nothing(T),
+}
+
+/// What came of a draft.
+#[derive(Debug)]
+pub(crate) enum Done<T> {
+    Event(Box<Event>),
+    Nothing(T),
 }
 
 /// The time of an act.
@@ -67,7 +90,7 @@ impl Ledger {
         by: &OperatorId,
     ) -> Result<Self, TrustError> {
         let config = Rules::new(config)?.config;
-        let snapshot = replay(&*store)?;
+        let (snapshot, board, last) = replay(&*store)?;
         let (epoch, accepted) = snapshot.accepted.unzip();
         let epoch = epoch.unwrap_or_default();
         let kept = store
@@ -81,10 +104,11 @@ impl Ledger {
             clock.elapsed(),
         );
         let writer = Writer {
-            stored: snapshot.revision,
+            last,
+            stored: last,
             unstored: Vec::new(),
         };
-        let unchanged = snapshot.revision > Revision::ZERO && snapshot.rules.config == config;
+        let unchanged = snapshot.policy > Revision::ZERO && snapshot.rules.config == config;
         let ledger = Self {
             clock,
             store,
@@ -93,6 +117,8 @@ impl Ledger {
                 timeline: Arc::new(timeline),
             }),
             writer: Mutex::new(writer),
+            board: Mutex::new(board),
+            bell: Arc::default(),
         };
         // The mark moves up to here at once: whoever opens the gate next begins no earlier.
         ledger.reading(&ledger.present(), ledger.wall().into());
@@ -148,11 +174,8 @@ impl Ledger {
         (standing, at)
     }
 
-    /// Performs one act: `draft` says which, looking at the state it acts on and the time. Blocks while another act or
-    /// the store takes its time.
-    ///
-    /// What narrows is in force before the store is asked, and stays so if the store fails; anything else is in force
-    /// only once it is stored.
+    /// Performs one act of an operator: `draft` says which, looking at the state it acts on and the time. Blocks while
+    /// another act or the store takes its time.
     pub(crate) fn act(
         &self,
         by: &OperatorId,
@@ -160,6 +183,26 @@ impl Ledger {
         raise: Raise,
         draft: impl FnOnce(&Snapshot, Now) -> Result<Act, TrustError>,
     ) -> Result<Event, TrustError> {
+        let done = self.step::<Infallible>(Some(by), reason, raise, |present, now| {
+            draft(&present.snapshot, now).map(Step::Do)
+        })?;
+        match done {
+            Done::Event(event) => Ok(*event),
+            Done::Nothing(never) => match never {},
+        }
+    }
+
+    /// Performs one act, if the draft finds that there is one to perform.
+    ///
+    /// What narrows is in force before the store is asked, and stays so if the store fails; anything else is in force
+    /// only once it is stored.
+    pub(crate) fn step<T>(
+        &self,
+        by: Option<&OperatorId>,
+        reason: &str,
+        raise: Raise,
+        draft: impl FnOnce(&Present, Now) -> Result<Step<T>, TrustError>,
+    ) -> Result<Done<T>, TrustError> {
         check_reason(reason)?;
         let (mut writer, poisoned) = match self.writer.lock() {
             Ok(writer) => (writer, false),
@@ -168,35 +211,27 @@ impl Ledger {
         let present = self.present.load_full();
         let wall = Moment::from(self.clock.now());
         let at = self.reading(&present, wall);
-        let act = draft(&present.snapshot, Now { at, wall })?;
+        let act = match draft(&present, Now { at, wall })? {
+            Step::Do(act) => act,
+            Step::Nothing(why) => return Ok(Done::Nothing(why)),
+        };
         let narrows = act.narrows();
         if poisoned && !narrows {
             return Err(TrustError::Poisoned);
         }
         let mut event = Event {
-            revision: present.snapshot.revision.next()?,
+            revision: writer.last.next()?,
             at: at.to_datetime(),
-            by: Some(by.clone()),
+            by: by.cloned(),
             reason: reason.to_owned(),
             act,
             before: None,
             after: None,
         };
-        let mut next = Present::clone(&present);
-        next.snapshot.apply(&event)?;
-        self.compare(&mut event, &present, &next, at, raise)?;
-        if let Act::AcceptClock { to, .. } = event.act {
-            let to = Some(Moment::from(to));
-            next.timeline = Arc::new(Timeline::new(
-                event.revision,
-                to,
-                wall,
-                self.clock.elapsed(),
-            ));
-        }
+        let next = self.next(&mut event, &present, Now { at, wall }, raise)?;
 
         if narrows {
-            self.present.store(Arc::new(next));
+            self.enforce(&mut writer, &event, next)?;
             writer.unstored.push(event.clone());
             let stored = if poisoned {
                 Err(StoreError::failed(TrustError::Poisoned))
@@ -212,9 +247,61 @@ impl Ledger {
             self.store
                 .append(writer.stored, std::slice::from_ref(&event))?;
             writer.stored = event.revision;
-            self.present.store(Arc::new(next));
+            self.enforce(&mut writer, &event, next)?;
         }
-        Ok(event)
+        Ok(Done::Event(Box::new(event)))
+    }
+
+    /// The state after an act, unless it is about an approval, which leaves levels and rules as they are.
+    fn next(
+        &self,
+        event: &mut Event,
+        present: &Present,
+        now: Now,
+        raise: Raise,
+    ) -> Result<Option<Present>, TrustError> {
+        if event.act.is_about_approval() {
+            return Ok(None);
+        }
+        let mut next = Present::clone(present);
+        next.snapshot.apply(event)?;
+        self.compare(event, present, &next, now.at, raise)?;
+        if let Act::AcceptClock { to, .. } = event.act {
+            let to = Some(Moment::from(to));
+            let elapsed = self.clock.elapsed();
+            next.timeline = Arc::new(Timeline::new(event.revision, to, now.wall, elapsed));
+        }
+        Ok(Some(next))
+    }
+
+    /// Makes an act count, for checks and for whoever waits.
+    fn enforce(
+        &self,
+        writer: &mut Writer,
+        event: &Event,
+        next: Option<Present>,
+    ) -> Result<(), TrustError> {
+        match next {
+            Some(next) => self.present.store(Arc::new(next)),
+            None => self.board().apply(event)?,
+        }
+        writer.last = event.revision;
+        if event.act.is_about_approval() {
+            self.bell.ring();
+        }
+        Ok(())
+    }
+
+    /// All approvals. Nobody keeps it while a store or a clock is asked, or while the bell is held by another.
+    pub(crate) fn board(&self) -> MutexGuard<'_, Board> {
+        // Each act changes it whole or not at all.
+        self.board.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether an approval is pending though its time is up.
+    pub(crate) fn has_overdue_approvals(&self) -> bool {
+        let at = self.reading(&self.present(), self.wall().into());
+        self.board().has_overdue(at)
     }
 
     /// Tries again to store what is in force but not stored.
@@ -292,7 +379,7 @@ impl Ledger {
 
     /// A fall that was seen cannot be unseen, in this process or the next.
     #[inline]
-    fn saw(&self, timeline: &Timeline, fell_at: Moment) {
+    pub(crate) fn saw(&self, timeline: &Timeline, fell_at: Moment) {
         timeline.advance(fell_at);
         if timeline.must_store(fell_at) {
             self.keep(timeline, fell_at);
@@ -314,18 +401,28 @@ impl Ledger {
     }
 }
 
-fn replay(store: &dyn TrustStore) -> Result<Snapshot, TrustError> {
-    let mut snapshot = Snapshot::empty()?;
+/// What the acts of a journal add up to, and the last of them.
+fn replay(store: &dyn TrustStore) -> Result<(Snapshot, Board, Revision), TrustError> {
+    let (mut snapshot, mut board) = (Snapshot::empty()?, Board::default());
+    let mut last = Revision::ZERO;
     let mut refused = None;
+    let mut fold = |event: &Event| {
+        if last.next()? != event.revision {
+            return Err(corrupt(event, "the events are not numbered in sequence"));
+        }
+        last = event.revision;
+        snapshot.apply(event)?;
+        board.apply(event)
+    };
     let replayed = store.replay(Revision::ZERO, &mut |event| {
-        snapshot.apply(&event).map_err(|error| {
+        fold(&event).map_err(|error| {
             refused = Some(error);
             StoreError::failed("an event was refused")
         })
     });
     match refused {
         Some(error) => Err(error),
-        None => Ok(replayed.map(|()| snapshot)?),
+        None => Ok(replayed.map(|()| (snapshot, board, last))?),
     }
 }
 

@@ -49,7 +49,10 @@ mod store;
 mod timeline;
 
 pub use admin::{AssignmentFilter, TrustAdmin};
-pub use approval::ApprovalRules;
+pub use approval::{
+    Answer, Approval, ApprovalError, ApprovalFilter, ApprovalId, ApprovalQueue, ApprovalRules,
+    ApprovalState, ApprovalStep, ApprovalWait, Approvals, Arguments,
+};
 pub use args::{ArgsDigest, ArgsError};
 pub use assignment::{Assignment, AssignmentKind};
 pub use builder::TrustGateBuilder;

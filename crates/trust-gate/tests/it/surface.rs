@@ -23,3 +23,8 @@ fn public_functions(source: &str) -> String {
 fn the_enforcing_handle_only_reads() {
     insta::assert_snapshot!(public_functions(include_str!("../../src/gate.rs")));
 }
+
+#[test]
+fn the_agents_side_of_approvals_approves_nothing() {
+    insta::assert_snapshot!(public_functions(include_str!("../../src/approval/desk.rs")));
+}
