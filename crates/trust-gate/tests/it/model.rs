@@ -3,7 +3,8 @@
 //! Times are whole minutes after noon; levels are numbers. The model keeps every record in a list and looks through it.
 
 use proptest::prelude::*;
-use trust_gate::{Decay, Raise, ScopeMode, TrustGateConfig, TrustLevel};
+use proptest::test_runner::TestRunner;
+use trust_gate::{Decay, Elevation, OperatorId, Raise, ScopeMode, TrustGateConfig, TrustLevel};
 
 use crate::fixture::{Fixture, NOON, agent, grant, ops, scope};
 
@@ -26,6 +27,10 @@ pub(crate) enum Op {
     Quarantine(Place),
     LiftCap(Place),
     LiftQuarantine(Place),
+    Elevate(Place, u8, i64),
+    BreakGlass(Place, u8, i64),
+    EndElevation(Place),
+    CloseReview,
     Touch(Place),
     Configure(Rules),
     Accept,
@@ -130,6 +135,10 @@ pub(crate) fn any_op() -> impl Strategy<Value = Op> {
         1 => any_place().prop_map(Op::Quarantine),
         1 => any_place().prop_map(Op::LiftCap),
         1 => any_place().prop_map(Op::LiftQuarantine),
+        3 => (any_place(), 0_u8..=5, 0..500_i64).prop_map(|(place, level, lasts)| Op::Elevate(place, level, lasts)),
+        2 => (any_place(), 0_u8..=5, 0..70_i64).prop_map(|(place, level, lasts)| Op::BreakGlass(place, level, lasts)),
+        1 => any_place().prop_map(Op::EndElevation),
+        2 => Just(Op::CloseReview),
         3 => any_place().prop_map(Op::Touch),
         1 => rules.prop_map(Op::Configure),
         1 => Just(Op::Accept),
@@ -154,9 +163,63 @@ struct Model {
     held: Vec<Held>,
     caps: Vec<(Place, u8)>,
     quarantines: Vec<Place>,
+    raised: Vec<Raised>,
+    /// Which elevation is to be looked into.
+    review: Option<usize>,
+    /// How many elevations there ever were.
+    elevations: usize,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Raised {
+    number: usize,
+    place: Place,
+    level: u8,
+    until: i64,
 }
 
 impl Model {
+    fn new(rules: Rules) -> Self {
+        Self {
+            rules,
+            wall: 0,
+            read: 0,
+            held: vec![],
+            caps: vec![],
+            quarantines: vec![],
+            raised: vec![],
+            review: None,
+            elevations: 0,
+        }
+    }
+
+    fn is_raised(&self, now: i64, which: impl Fn(&Raised) -> bool) -> bool {
+        self.raised
+            .iter()
+            .any(|raised| which(raised) && now < raised.until)
+    }
+
+    /// Both kinds, but for the review.
+    fn elevate(&mut self, place: Place, level: u8, lasts: i64, now: i64) -> bool {
+        if lasts == 0 || self.is_raised(now, |raised| raised.place == place) {
+            return false;
+        }
+        let (before, others) = (self.level(place, now), self.raised.clone());
+        self.raised.retain(|raised| raised.place != place);
+        self.raised.push(Raised {
+            number: self.elevations,
+            place,
+            level,
+            until: now + lasts,
+        });
+        if self.level(place, now) <= before {
+            self.raised = others;
+            return false;
+        }
+        self.elevations += 1;
+        true
+    }
+
     fn now(&mut self) -> i64 {
         self.read = self.read.max(self.wall);
         self.read
@@ -215,7 +278,13 @@ impl Model {
             .iter()
             .filter(|place| covers(place))
             .map(|_| 0);
-        caps.chain(stopped).fold(base.min(self.rules.max), u8::min)
+        let raised = self
+            .raised
+            .iter()
+            .find(|raised| raised.place == (agent, scope) && now < raised.until)
+            .map_or(base, |raised| base.max(raised.level));
+        caps.chain(stopped)
+            .fold(raised.min(self.rules.max), u8::min)
     }
 
     fn hold(&mut self, place: Place, given: Option<Given>, from: i64) {
@@ -245,7 +314,34 @@ impl Model {
                 let from = now - given.age;
                 self.hold(place, Some(given), from);
             }
-            Op::Revoke(place) => self.hold(place, None, now),
+            Op::Revoke(place) => {
+                self.hold(place, None, now);
+                self.raised.retain(|raised| raised.place != place);
+            }
+            Op::Elevate(place, level, lasts) => {
+                return lasts <= 480 && self.elevate(place, level, lasts, now);
+            }
+            Op::BreakGlass(place, level, lasts) => {
+                let admitted = self.review.is_none() && level <= 4 && lasts <= 60;
+                if !admitted || !self.elevate(place, level, lasts, now) {
+                    return false;
+                }
+                self.review = Some(self.elevations - 1);
+            }
+            Op::EndElevation(place) => {
+                let before = self.raised.len();
+                self.raised.retain(|raised| raised.place != place);
+                return self.raised.len() < before;
+            }
+            Op::CloseReview => {
+                let Some(open) = self.review else {
+                    return false;
+                };
+                if self.is_raised(now, |raised| raised.number == open) {
+                    return false;
+                }
+                self.review = None;
+            }
             Op::Clear(place, raise) => {
                 let before = self.level(place, now);
                 let Some(found) = self.held.iter().position(|held| held.place == place) else {
@@ -343,6 +439,27 @@ pub(crate) fn perform(f: Fixture, op: &Op) -> (Fixture, bool) {
             let (agent, scope) = at(place);
             f.admin.lift_quarantine(&agent, &scope, &by, "").is_ok()
         }
+        Op::Elevate(place, to, lasts) => {
+            let (agent, scope) = at(place);
+            let elevation =
+                Elevation::new(agent, level(to), minutes(lasts), by, "why").scope(scope);
+            f.admin.elevate(&elevation).is_ok()
+        }
+        Op::BreakGlass(place, to, lasts) => {
+            let (agent, scope) = at(place);
+            let elevation =
+                Elevation::new(agent, level(to), minutes(lasts), by, "why").scope(scope);
+            f.admin.break_glass(&elevation, &second()).is_ok()
+        }
+        Op::EndElevation(place) => {
+            let (agent, scope) = at(place);
+            f.admin.end_elevation(&agent, &scope, &by, "").is_ok()
+        }
+        Op::CloseReview => {
+            let opened = f.admin.open_review().map(|open| open.revision);
+            let opened = opened.unwrap_or_default();
+            f.admin.close_review(opened, &second(), "fine").is_ok()
+        }
         Op::Touch(place) => {
             let (agent, scope) = at(place);
             f.admin.touch(&agent, &scope, &by, "").is_ok()
@@ -355,36 +472,103 @@ pub(crate) fn perform(f: Fixture, op: &Op) -> (Fixture, bool) {
     (f, accepted)
 }
 
+fn second() -> OperatorId {
+    "second@example.com".parse().unwrap()
+}
+
+/// Takes both through the operations and compares them at each step.
+fn walk(ops: impl IntoIterator<Item = Op>) -> Result<(), TestCaseError> {
+    let rules = Rules {
+        default: 0,
+        max: 5,
+        exact: false,
+    };
+    let mut f = Fixture::with(config(rules));
+    let mut model = Model::new(rules);
+    for op in ops {
+        let revision = f.gate.revision();
+        let expected = model.apply(&op);
+        let accepted;
+        (f, accepted) = perform(f, &op);
+        prop_assert_eq!(accepted, expected, "{:?}", op);
+        let acted = !matches!(op, Op::Clock(_) | Op::Restart | Op::Read(_)) && accepted;
+        prop_assert_eq!(
+            f.gate.revision() > revision,
+            acted,
+            "an event for each act and nothing else: {:?}",
+            op
+        );
+        if let Op::Read(place) = op {
+            let now = model.now();
+            let (name, path) = (AGENTS[place.0], SCOPES[place.1]);
+            prop_assert_eq!(
+                f.level(name, path).as_u8(),
+                model.level(place, now),
+                "{} in `{}`",
+                name,
+                path
+            );
+            prop_assert_eq!(f.gate.now(), NOON + minutes(now));
+            let change = f.gate.next_change(&agent(name), &scope(path));
+            if let Some(change) = change {
+                let at = (change.at - NOON).whole_minutes();
+                prop_assert_eq!(
+                    (model.level(place, at), model.level(place, at - 1)),
+                    (change.to.as_u8(), model.level(place, now)),
+                    "it changes then and not before: {} in `{}`",
+                    name,
+                    path
+                );
+            } else {
+                prop_assert_eq!(
+                    model.level(place, now + 10_000 * DAY),
+                    model.level(place, now)
+                );
+            }
+        }
+    }
+    let now = model.now();
+    for (a, name) in AGENTS.iter().enumerate() {
+        for (s, path) in SCOPES.iter().enumerate() {
+            prop_assert_eq!(
+                f.level(name, path).as_u8(),
+                model.level((a, s), now),
+                "{} in `{}`",
+                name,
+                path
+            );
+        }
+    }
+    Ok(())
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(400))]
 
     #[test]
     fn the_gate_agrees_with_the_model(ops in prop::collection::vec(any_op(), 1..60)) {
-        let rules = Rules { default: 0, max: 5, exact: false };
-        let mut f = Fixture::with(config(rules));
-        let mut model = Model {
-            rules, wall: 0, read: 0, held: vec![], caps: vec![], quarantines: vec![],
-        };
-        for op in &ops {
-            let revision = f.gate.revision();
-            let expected = model.apply(op);
-            let accepted;
-            (f, accepted) = perform(f, op);
-            prop_assert_eq!(accepted, expected, "{:?}", op);
-            let acted = !matches!(op, Op::Clock(_) | Op::Restart | Op::Read(_)) && accepted;
-            prop_assert_eq!(f.gate.revision() > revision, acted, "an event for each act and nothing else: {:?}", op);
-            if let Op::Read(place) = *op {
-                let now = model.now();
-                let (name, path) = (AGENTS[place.0], SCOPES[place.1]);
-                prop_assert_eq!(f.level(name, path).as_u8(), model.level(place, now), "{} in `{}`", name, path);
-                prop_assert_eq!(f.gate.now(), NOON + minutes(now));
-            }
-        }
-        let now = model.now();
-        for (a, name) in AGENTS.iter().enumerate() {
-            for (s, path) in SCOPES.iter().enumerate() {
-                prop_assert_eq!(f.level(name, path).as_u8(), model.level((a, s), now), "{} in `{}`", name, path);
-            }
-        }
+        walk(ops)?;
     }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 2, max_shrink_iters: 200, ..ProptestConfig::default() })]
+
+    #[test]
+    fn the_gate_agrees_with_the_model_on_long_walks(ops in prop::collection::vec(any_op(), 2_000)) {
+        walk(ops)?;
+    }
+}
+
+#[test]
+#[ignore = "a million steps; the long walks above are a part of them"]
+fn the_gate_agrees_with_the_model_for_a_million_steps() {
+    let config = ProptestConfig {
+        cases: 500,
+        max_shrink_iters: 200,
+        ..ProptestConfig::default()
+    };
+    TestRunner::new(config)
+        .run(&prop::collection::vec(any_op(), 2_000), walk)
+        .unwrap();
 }
