@@ -100,9 +100,9 @@ impl TrustGate {
     ) -> TrustDecision {
         self.decide(
             &self.0.present(),
-            agent,
-            scope,
+            (agent, scope),
             Some(Demand::ordinal(required)),
+            None,
             wall.into(),
         )
     }
@@ -180,7 +180,13 @@ impl TrustGate {
             }),
             None => asked.map(Demand::ordinal),
         };
-        let mut decision = self.decide(present, &request.agent, &request.scope, demand, wall);
+        let mut decision = self.decide(
+            present,
+            (&request.agent, &request.scope),
+            demand,
+            request.at_most,
+            wall,
+        );
         if decision.outcome == TrustOutcome::Deny(DenyReason::UnknownTool) {
             decision.tool = Some(request.tool.clone());
         }
@@ -190,18 +196,19 @@ impl TrustGate {
     fn decide(
         &self,
         present: &Present,
-        agent: &AgentId,
-        scope: &Scope,
+        (agent, scope): (&AgentId, &Scope),
         demand: Option<Demand>,
+        at_most: Option<TrustLevel>,
         wall: Moment,
     ) -> TrustDecision {
         let (standing, at) = self.0.standing(present, agent, scope, wall);
+        let effective = at_most.map_or(standing.effective, |most| most.min(standing.effective));
         let outcome = match demand {
             None => TrustOutcome::Deny(DenyReason::UnknownTool),
             Some(_) if standing.found.quarantine.is_some() => {
                 TrustOutcome::Deny(DenyReason::Quarantined)
             }
-            Some(demand) => judge(standing.effective, demand),
+            Some(demand) => judge(effective, demand),
         };
         let elevated = standing.elevation.map(|elevation| Elevated {
             revision: elevation.assignment.revision,
@@ -223,7 +230,7 @@ impl TrustGate {
             scope: scope.clone(),
             tool: None,
             outcome,
-            effective: standing.effective,
+            effective,
             required: demand.map(|demand| demand.required),
             elevated,
             approval: None,

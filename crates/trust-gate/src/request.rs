@@ -26,6 +26,8 @@ pub struct ToolRequest {
     pub required_level: Option<TrustLevel>,
     /// What the tool server says about the tool. Can only make the policy stricter.
     pub hints: ToolHints,
+    /// The most that the agent's credential lets it have. Can only lower what the gate would give.
+    pub at_most: Option<TrustLevel>,
 }
 
 impl ToolRequest {
@@ -38,6 +40,7 @@ impl ToolRequest {
             scope: Scope::root(),
             required_level: None,
             hints: ToolHints::default(),
+            at_most: None,
         }
     }
 
@@ -59,6 +62,13 @@ impl ToolRequest {
     #[must_use]
     pub fn hints(mut self, hints: ToolHints) -> Self {
         self.hints = hints;
+        self
+    }
+
+    /// Sets the most that the agent's credential lets it have, whatever operators gave it.
+    #[must_use]
+    pub fn at_most(mut self, level: TrustLevel) -> Self {
+        self.at_most = Some(level);
         self
     }
 }

@@ -32,8 +32,8 @@ impl ApprovalQueue<'_> {
     #[must_use]
     pub fn list(&self, filter: &ApprovalFilter) -> Vec<Approval> {
         let ledger = &self.0.0;
-        let at = ledger.reading(&ledger.present(), ledger.wall().into());
-        let board = ledger.board();
+        let present = ledger.present();
+        let at = ledger.reading(&present, ledger.wall().into());
         let wanted = |approval: &&Approval| {
             (filter.all || approval.state_at(at) == ApprovalState::Pending)
                 && filter
@@ -41,10 +41,22 @@ impl ApprovalQueue<'_> {
                     .as_ref()
                     .is_none_or(|agent| *agent == approval.agent)
         };
-        let all = board.all().into_iter();
-        all.filter(wanted)
-            .map(|approval| approval.seen_at(at))
-            .collect()
+        let listed: Vec<_> = {
+            let board = ledger.board();
+            let all = board.all().into_iter().filter(wanted);
+            all.map(|approval| approval.seen_at(at)).collect()
+        };
+        let expired = |approval: &&Approval| approval.state == ApprovalState::Expired;
+        if let Some(last) = listed
+            .iter()
+            .filter(expired)
+            .map(|one| one.expires_at)
+            .max()
+        {
+            // Told once, they stay so, whatever the clock does.
+            ledger.saw(&present.timeline, last.into());
+        }
+        listed
     }
 
     /// The approval of this number, as it is now. One that ended long ago is only in the history.

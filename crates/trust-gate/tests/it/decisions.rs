@@ -332,3 +332,22 @@ fn tool_policies_are_replaced_for_the_next_check() {
         .unwrap();
     assert_eq!(f.gate.check(&request("a", "read")).code(), "trust_too_low");
 }
+
+#[test]
+fn a_credential_can_only_lower_what_the_gate_would_give() {
+    let f = Fixture::with(TrustGateConfig {
+        tools: vec![ToolPolicy::new(
+            "read".parse().unwrap(),
+            TrustLevel::Observer,
+            Effect::ReadPublic,
+        )],
+        ..TrustGateConfig::default()
+    });
+    for given in TrustLevel::ALL {
+        f.grant("a", "", given);
+        for most in TrustLevel::ALL {
+            let decision = f.gate.check(&request("a", "read").at_most(most));
+            assert_eq!(decision.effective(), given.min(most));
+        }
+    }
+}

@@ -2,6 +2,7 @@
 
 mod acts;
 mod approvals;
+mod approvals_model;
 mod arguments;
 mod clock;
 mod concurrency;
