@@ -204,6 +204,26 @@ impl Ledger {
         draft: impl FnOnce(&Present, Now) -> Result<Step<T>, TrustError>,
     ) -> Result<Done<T>, TrustError> {
         check_reason(reason)?;
+        let done = self.step_alone(by, reason, raise, draft);
+        let event = match &done {
+            Ok(Done::Event(event)) | Err(TrustError::NotStored { event, .. }) => Some(event),
+            Ok(Done::Nothing(_)) | Err(_) => None,
+        };
+        if event.is_some_and(|event| event.act.is_about_approval()) {
+            // Only now that nothing is locked: whoever is woken may act at once, on this very thread.
+            self.bell.ring();
+        }
+        done
+    }
+
+    /// The same while nobody else acts.
+    fn step_alone<T>(
+        &self,
+        by: Option<&OperatorId>,
+        reason: &str,
+        raise: Raise,
+        draft: impl FnOnce(&Present, Now) -> Result<Step<T>, TrustError>,
+    ) -> Result<Done<T>, TrustError> {
         let (mut writer, poisoned) = match self.writer.lock() {
             Ok(writer) => (writer, false),
             Err(poison) => (poison.into_inner(), true),
@@ -274,7 +294,7 @@ impl Ledger {
         Ok(Some(next))
     }
 
-    /// Makes an act count, for checks and for whoever waits.
+    /// Makes an act count.
     fn enforce(
         &self,
         writer: &mut Writer,
@@ -286,9 +306,6 @@ impl Ledger {
             None => self.board().apply(event)?,
         }
         writer.last = event.revision;
-        if event.act.is_about_approval() {
-            self.bell.ring();
-        }
         Ok(())
     }
 

@@ -519,6 +519,29 @@ fn whoever_waits_is_told_the_answer() {
 }
 
 #[test]
+fn whoever_is_woken_may_act_at_once() {
+    struct UseIt(trust_gate::Approvals, AtomicUsize);
+    impl Wake for UseIt {
+        fn wake(self: Arc<Self>) {
+            let used = self.0.consume(&wipe(), &args()).is_ok();
+            self.1.fetch_add(usize::from(used), Ordering::SeqCst);
+        }
+    }
+    let f = stage();
+    let asked = ask(&f, &wipe());
+    let uses = Arc::new(UseIt(f.gate.approvals(), AtomicUsize::new(0)));
+    let waker = Waker::from(Arc::clone(&uses));
+    let mut wait = pin!(f.gate.approvals().wait(asked.id));
+    assert!(
+        wait.as_mut()
+            .poll(&mut Context::from_waker(&waker))
+            .is_pending()
+    );
+    approve(&f, &asked);
+    assert_eq!(uses.1.load(Ordering::SeqCst), 1);
+}
+
+#[test]
 fn whoever_waits_is_told_that_the_time_is_up() {
     let f = stage();
     for wait_with_a_future in [true, false] {

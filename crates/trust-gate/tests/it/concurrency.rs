@@ -15,7 +15,7 @@ fn after_revoke_returns_no_check_permits() {
     let done = AtomicBool::new(false);
     let judged = AtomicU64::new(0);
     std::thread::scope(|threads| {
-        for _ in 0..3 {
+        for _ in 0..4 {
             threads.spawn(|| {
                 while !done.load(Ordering::SeqCst) {
                     let before = phase.load(Ordering::SeqCst);
@@ -60,7 +60,7 @@ fn a_check_never_mixes_two_revisions() {
         }
     };
     std::thread::scope(|threads| {
-        for _ in 0..3 {
+        for _ in 0..4 {
             threads.spawn(|| {
                 let mut last = 0;
                 while !done.load(Ordering::SeqCst) {
