@@ -14,7 +14,6 @@ use crate::event::{Act, Event, HistoryFilter};
 use crate::gate::TrustGate;
 use crate::grant::Grant;
 use crate::ledger::{Ledger, Raise};
-use crate::moment::Moment;
 use crate::name::{AgentId, OperatorId};
 use crate::policy::ToolPolicy;
 use crate::scope::Scope;
@@ -49,44 +48,10 @@ impl TrustAdmin {
     /// [`TrustError::FutureDated`], [`TrustError::EndsBeforeItBegins`], [`TrustError::InvalidDecay`],
     /// [`TrustError::UnknownTier`].
     pub fn assign(&self, grant: Grant) -> Result<Event, TrustError> {
-        let Grant {
-            agent,
-            scope,
-            level,
-            assigned_by,
-            reason,
-            assigned_at,
-            expires_at,
-            decay,
-        } = grant;
-        self.0
-            .act(&assigned_by, &reason, Raise::Allow, |snapshot, now| {
-                let level = snapshot.rules.config.tiers.resolve(&level)?;
-                decay.validate(level)?;
-                let start = assigned_at.map_or(now.at, Moment::from);
-                let end = expires_at.map(Moment::from);
-                let assigned_at = start.to_datetime();
-                if start > now.at {
-                    return Err(TrustError::FutureDated {
-                        assigned_at,
-                        now: now.at.to_datetime(),
-                    });
-                }
-                if let Some(end) = end.filter(|end| *end <= start) {
-                    return Err(TrustError::EndsBeforeItBegins {
-                        assigned_at,
-                        expires_at: end.to_datetime(),
-                    });
-                }
-                Ok(Act::Assign {
-                    agent,
-                    scope,
-                    level,
-                    assigned_at,
-                    expires_at: end.map(Moment::to_datetime),
-                    decay,
-                })
-            })
+        let (by, reason) = (grant.assigned_by.clone(), grant.reason.clone());
+        self.0.act(&by, &reason, Raise::Allow, |snapshot, now| {
+            grant.accept(None, snapshot, now)
+        })
     }
 
     /// Takes an agent's level in a scope away: L0 from now on, and no falling back on a wider grant.

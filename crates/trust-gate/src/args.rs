@@ -1,14 +1,12 @@
 //! The digest of a call's arguments, so that a decision names exactly what it was made for.
 
 use std::collections::BTreeMap;
-use std::fmt;
-use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::error::excerpt;
-use crate::hex;
+use crate::hex::as_hex;
 
 /// Containers inside containers beyond this are refused: the walk recurses.
 const MAX_DEPTH: usize = 128;
@@ -67,41 +65,7 @@ impl ArgsDigest {
     }
 }
 
-impl fmt::Display for ArgsDigest {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        hex::write(&self.0, f)
-    }
-}
-
-impl FromStr for ArgsDigest {
-    type Err = ArgsError;
-
-    fn from_str(text: &str) -> Result<Self, ArgsError> {
-        hex::read(text)
-            .map(Self)
-            .ok_or_else(|| ArgsError::NotADigest(excerpt(text)))
-    }
-}
-
-impl TryFrom<String> for ArgsDigest {
-    type Error = ArgsError;
-
-    fn try_from(text: String) -> Result<Self, ArgsError> {
-        text.parse()
-    }
-}
-
-impl From<ArgsDigest> for String {
-    fn from(digest: ArgsDigest) -> Self {
-        digest.to_string()
-    }
-}
-
-impl fmt::Debug for ArgsDigest {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "ArgsDigest({self})")
-    }
-}
+as_hex!(ArgsDigest, ArgsError, ArgsError::NotADigest);
 
 /// Why arguments have no digest; the call is refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

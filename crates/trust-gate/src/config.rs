@@ -6,7 +6,7 @@ use crate::approval::ApprovalRules;
 use crate::elevation::{BreakGlassRules, ElevationRules};
 use crate::error::{TrustError, excerpt};
 use crate::level::TrustLevel;
-use crate::name::ToolName;
+use crate::name::{GateName, ToolName};
 use crate::pattern::ToolPattern;
 use crate::policy::{PolicyTable, ToolPolicy};
 use crate::tier::{LevelRef, Tiers};
@@ -43,6 +43,9 @@ pub enum ScopeMode {
     reason = "plain configuration, written with `..Default::default()`"
 )]
 pub struct TrustGateConfig {
+    /// What the gate is called. A signed grant names the gate it is for; a gate without a name takes none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<GateName>,
     /// The level of an agent that nothing was assigned to, and the most that a lapsed grant can leave. Default L0.
     pub default_level: LevelRef,
     /// No effective level is above this. Default L5.
@@ -94,6 +97,7 @@ impl TrustGateConfig {
 impl Default for TrustGateConfig {
     fn default() -> Self {
         Self {
+            name: None,
             default_level: TrustLevel::Observer.into(),
             max_level: TrustLevel::Autonomous.into(),
             scope_mode: ScopeMode::default(),

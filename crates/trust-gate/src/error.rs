@@ -97,6 +97,20 @@ pub enum TrustError {
         problem: &'static str,
     },
 
+    /// The text of an operator's key, or of its id, is something else.
+    #[error("`{value}` is not {what}; write lower-case hexadecimal digits, two for each byte")]
+    InvalidKey {
+        /// What was expected.
+        what: &'static str,
+        /// The value, escaped and shortened.
+        value: String,
+    },
+
+    /// A signed grant, or a key to check signatures with, was refused.
+    #[cfg(feature = "signed")]
+    #[error(transparent)]
+    SignedGrant(#[from] crate::signed::SignedGrantError),
+
     /// Grants cannot be dated in the future: time alone would then raise a level.
     #[error(
         "the grant is dated {assigned_at}, later than the gate's time {now}; grants cannot begin in the future"

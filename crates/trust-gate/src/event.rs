@@ -12,6 +12,7 @@ use crate::args::ArgsDigest;
 use crate::config::TrustGateConfig;
 use crate::decay::Decay;
 use crate::error::TrustError;
+use crate::keys::{GrantSignature, KeyId, OperatorKey};
 use crate::level::TrustLevel;
 use crate::name::{AgentId, OperatorId, ToolName};
 use crate::scope::Scope;
@@ -104,6 +105,9 @@ pub enum Act {
         expires_at: Option<OffsetDateTime>,
         /// How it wears out, as of now: later configuration does not reach it.
         decay: Decay,
+        /// The signature it was made with, if the operator signed it elsewhere.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        signed: Option<GrantSignature>,
     },
     /// A level was taken away for good: a tombstone stands in its place.
     Revoke {
@@ -273,6 +277,18 @@ pub enum Act {
         #[serde(with = "rfc3339")]
         to: OffsetDateTime,
     },
+    /// An operator's public key was trusted: grants signed with it are taken as that operator's.
+    TrustKey {
+        /// Whose.
+        operator: OperatorId,
+        /// Which.
+        key: OperatorKey,
+    },
+    /// A key was revoked for good. What was granted with it before stays.
+    RevokeKey {
+        /// Which.
+        key_id: KeyId,
+    },
 }
 
 /// The kinds of [`Act`], to filter by.
@@ -299,6 +315,8 @@ pub enum ActKind {
     Touch,
     Configure,
     AcceptClock,
+    TrustKey,
+    RevokeKey,
 }
 
 impl Act {
@@ -325,6 +343,8 @@ impl Act {
             Self::Touch { .. } => ActKind::Touch,
             Self::Configure { .. } => ActKind::Configure,
             Self::AcceptClock { .. } => ActKind::AcceptClock,
+            Self::TrustKey { .. } => ActKind::TrustKey,
+            Self::RevokeKey { .. } => ActKind::RevokeKey,
         }
     }
 
@@ -348,7 +368,22 @@ impl Act {
             | Self::CancelApproval { agent, scope, .. }
             | Self::ConsumeApproval { agent, scope, .. }
             | Self::Touch { agent, scope } => Some((agent, scope)),
-            Self::CloseReview { .. } | Self::Configure { .. } | Self::AcceptClock { .. } => None,
+            Self::CloseReview { .. }
+            | Self::Configure { .. }
+            | Self::AcceptClock { .. }
+            | Self::TrustKey { .. }
+            | Self::RevokeKey { .. } => None,
+        }
+    }
+
+    /// The operator's key it is about: trusted or revoked by it, or what a grant was signed with.
+    #[must_use]
+    pub fn key_id(&self) -> Option<KeyId> {
+        match self {
+            Self::TrustKey { key, .. } => Some(key.id()),
+            Self::RevokeKey { key_id } => Some(*key_id),
+            Self::Assign { signed, .. } => signed.map(|signed| signed.key_id),
+            _ => None,
         }
     }
 
@@ -389,6 +424,7 @@ impl Act {
                 | Self::EndElevation { .. }
                 | Self::DenyApproval { .. }
                 | Self::CancelApproval { .. }
+                | Self::RevokeKey { .. }
         )
     }
 }
@@ -417,6 +453,8 @@ impl ActKind {
             Self::Touch => "touch",
             Self::Configure => "configure",
             Self::AcceptClock => "accept_clock",
+            Self::TrustKey => "trust_key",
+            Self::RevokeKey => "revoke_key",
         }
     }
 }
@@ -434,6 +472,8 @@ pub struct HistoryFilter {
     pub scope: Option<Scope>,
     /// Of this kind.
     pub kind: Option<ActKind>,
+    /// About this operator's key: what it signed, and how it came and went.
+    pub key_id: Option<KeyId>,
     /// At this time or later.
     pub since: Option<OffsetDateTime>,
     /// Before this time.
@@ -452,6 +492,7 @@ impl HistoryFilter {
             && same(&self.agent)
             && (self.scope.is_none() || self.scope.as_ref() == subject.map(|(_, scope)| scope))
             && self.kind.is_none_or(|kind| kind == event.act.kind())
+            && (self.key_id.is_none() || self.key_id == event.act.key_id())
             && self.since.is_none_or(|since| event.at >= since)
             && self.until.is_none_or(|until| event.at < until)
     }

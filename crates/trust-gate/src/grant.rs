@@ -6,8 +6,13 @@ use time::serde::rfc3339;
 
 use crate::decay::Decay;
 use crate::error::TrustError;
+use crate::event::Act;
+use crate::keys::GrantSignature;
+use crate::ledger::Now;
+use crate::moment::Moment;
 use crate::name::{AgentId, OperatorId};
 use crate::scope::Scope;
+use crate::snapshot::Snapshot;
 use crate::tier::LevelRef;
 
 /// A level for an agent in a scope: what [`TrustAdmin::assign`](crate::TrustAdmin::assign) takes.
@@ -108,6 +113,41 @@ impl Grant {
     pub fn decay(mut self, decay: Decay) -> Self {
         self.decay = decay;
         self
+    }
+
+    /// The act that this grant is, by the rules and at the time of the gate it has come to.
+    pub(crate) fn accept(
+        self,
+        signed: Option<GrantSignature>,
+        snapshot: &Snapshot,
+        now: Now,
+    ) -> Result<Act, TrustError> {
+        let level = snapshot.rules.config.tiers.resolve(&self.level)?;
+        self.decay.validate(level)?;
+        let start = self.assigned_at.map_or(now.at, Moment::from);
+        let end = self.expires_at.map(Moment::from);
+        let assigned_at = start.to_datetime();
+        if start > now.at {
+            return Err(TrustError::FutureDated {
+                assigned_at,
+                now: now.at.to_datetime(),
+            });
+        }
+        if let Some(end) = end.filter(|end| *end <= start) {
+            return Err(TrustError::EndsBeforeItBegins {
+                assigned_at,
+                expires_at: end.to_datetime(),
+            });
+        }
+        Ok(Act::Assign {
+            agent: self.agent,
+            scope: self.scope,
+            level,
+            assigned_at,
+            expires_at: end.map(Moment::to_datetime),
+            decay: self.decay,
+            signed,
+        })
     }
 }
 

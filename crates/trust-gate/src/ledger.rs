@@ -443,7 +443,7 @@ fn replay(store: &dyn TrustStore) -> Result<(Snapshot, Board, Revision), TrustEr
     }
 }
 
-fn check_reason(reason: &str) -> Result<(), TrustError> {
+pub(crate) fn check_reason(reason: &str) -> Result<(), TrustError> {
     let problem = if reason.len() > 4096 {
         "is longer than 4096 bytes"
     } else if reason.chars().any(char::is_control) {

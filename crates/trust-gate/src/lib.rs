@@ -22,7 +22,10 @@ mod decay;
 mod elevation;
 mod event;
 mod grant;
+mod keys;
 mod policy;
+#[cfg(feature = "signed")]
+mod signed;
 
 // Vocabulary.
 mod effect;
@@ -66,13 +69,16 @@ pub use error::TrustError;
 pub use event::{Act, ActKind, Event, HistoryFilter, Revision};
 pub use gate::{EffectiveLevel, LevelChange, TrustGate};
 pub use grant::Grant;
+pub use keys::{GrantSignature, KeyId, OperatorKey, TrustedKey};
 pub use ledger::Raise;
 pub use level::TrustLevel;
 pub use memory::MemoryStore;
-pub use name::{AgentId, OperatorId, ToolName};
+pub use name::{AgentId, GateName, OperatorId, ToolName};
 pub use pattern::ToolPattern;
 pub use policy::{ApprovalRule, ToolPolicy};
 pub use request::ToolRequest;
 pub use scope::Scope;
+#[cfg(feature = "signed")]
+pub use signed::{GrantSigner, SignedGrant, SignedGrantError};
 pub use store::{ClockMark, StoreError, TrustStore};
 pub use tier::{LevelRef, Tier, Tiers};

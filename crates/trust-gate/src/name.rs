@@ -96,6 +96,8 @@ names! {
     AgentId is "agent id";
     /// An operator: who assigns trust. The same rule as for [`AgentId`].
     OperatorId is "operator id";
+    /// A gate: what a signed grant is addressed to. The same rule as for [`AgentId`].
+    GateName is "gate name";
     /// A tool: what an agent calls. The same rule as for [`AgentId`].
     ToolName is "tool name";
 }

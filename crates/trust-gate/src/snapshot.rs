@@ -15,6 +15,7 @@ use crate::config::{Rules, TrustGateConfig};
 use crate::decay::Decay;
 use crate::error::TrustError;
 use crate::event::{Act, Event, Revision};
+use crate::keys::KeyRing;
 use crate::moment::Moment;
 use crate::name::{AgentId, CarriedHash, OperatorId};
 use crate::scope::Scope;
@@ -33,6 +34,7 @@ pub(crate) struct Snapshot {
     pub(crate) accepted: Option<(Revision, Moment)>,
     /// The broken glass that nobody has looked into yet.
     pub(crate) review: Option<Arc<Assignment>>,
+    pub(crate) keys: Arc<KeyRing>,
     shards: Box<[Arc<Shard>]>,
 }
 
@@ -45,6 +47,7 @@ impl Snapshot {
             policy: Revision::ZERO,
             accepted: None,
             review: None,
+            keys: Arc::default(),
             shards: std::iter::repeat_with(Arc::default).take(SHARDS).collect(),
         })
     }
@@ -81,6 +84,10 @@ impl Snapshot {
             None if event.act.needs_no_operator() => return Ok(()),
             None => return Err(corrupt(event, "no operator answers for the act")),
         };
+        if event.act.key_id().is_some() {
+            Arc::make_mut(&mut self.keys).apply(event.revision, by, &event.act);
+        }
+        let made = |agent, scope, kind| assignment(event, by, agent, scope, kind);
         match &event.act {
             Act::RequestApproval { .. }
             | Act::Approve { .. }
@@ -99,18 +106,19 @@ impl Snapshot {
                 assigned_at,
                 expires_at,
                 decay,
+                ..
             } => {
                 let kind = AssignmentKind::Grant(*level);
                 let grant = Assignment {
                     assigned_at: *assigned_at,
                     expires_at: *expires_at,
                     decay: *decay,
-                    ..assignment(event, by, agent, scope, kind)
+                    ..made(agent, scope, kind)
                 };
                 self.set_base(grant);
             }
             Act::Revoke { agent, scope } => {
-                let tombstone = assignment(event, by, agent, scope, AssignmentKind::Tombstone);
+                let tombstone = made(agent, scope, AssignmentKind::Tombstone);
                 self.set_base(tombstone);
                 self.change(agent, scope, |slot| slot.elevation = None);
             }
@@ -120,23 +128,11 @@ impl Snapshot {
                 scope,
                 level,
             } => {
-                let cap = Arc::new(assignment(
-                    event,
-                    by,
-                    agent,
-                    scope,
-                    AssignmentKind::Cap(*level),
-                ));
+                let cap = Arc::new(made(agent, scope, AssignmentKind::Cap(*level)));
                 self.change(agent, scope, |slot| slot.cap = Some((*level, cap)));
             }
             Act::Quarantine { agent, scope } => {
-                let quarantine = Arc::new(assignment(
-                    event,
-                    by,
-                    agent,
-                    scope,
-                    AssignmentKind::Quarantine,
-                ));
+                let quarantine = Arc::new(made(agent, scope, AssignmentKind::Quarantine));
                 self.change(agent, scope, |slot| slot.quarantine = Some(quarantine));
             }
             Act::LiftCap { agent, scope } => self.change(agent, scope, |slot| slot.cap = None),
@@ -150,7 +146,7 @@ impl Snapshot {
                 until,
             } => {
                 let kind = AssignmentKind::Elevation(*level);
-                self.elevate(assignment(event, by, agent, scope, kind), *until);
+                self.elevate(made(agent, scope, kind), *until);
             }
             Act::BreakGlass {
                 agent,
@@ -165,7 +161,7 @@ impl Snapshot {
                 let kind = AssignmentKind::BreakGlass(*level);
                 let broken = Assignment {
                     second: Some(second.clone()),
-                    ..assignment(event, by, agent, scope, kind)
+                    ..made(agent, scope, kind)
                 };
                 self.review = Some(self.elevate(broken, *until));
             }
@@ -178,6 +174,7 @@ impl Snapshot {
                     self.set_base(touched);
                 }
             }
+            Act::TrustKey { .. } | Act::RevokeKey { .. } => {}
         }
         self.revision = event.revision;
         Ok(())

@@ -30,6 +30,7 @@ pub(super) struct Agent {
 #[serde(default, deny_unknown_fields)]
 pub(super) struct Trust {
     pub(super) required: bool,
+    pub(super) name: Option<trust_gate::GateName>,
     pub(super) default_level: Option<trust_gate::LevelRef>,
     pub(super) max_level: Option<trust_gate::LevelRef>,
     pub(super) scope_mode: trust_gate::ScopeMode,

@@ -242,6 +242,7 @@ impl TryFrom<file::Document> for SecurityStackConfig {
                 consent: consent.required,
             },
             trust_gate: TrustGateConfig {
+                name: trust.name,
                 default_level: trust.default_level.unwrap_or(gate.default_level),
                 max_level: trust.max_level.unwrap_or(gate.max_level),
                 scope_mode: trust.scope_mode,

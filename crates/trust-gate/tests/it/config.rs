@@ -61,7 +61,7 @@ fn what_a_configuration_may_not_say() {
         .map(|json| read(json).expect_err(json).to_string() + "\n")
         .collect();
     insta::assert_snapshot!(refusals, @r##"
-    unknown field `defaultlevel`, expected one of `default_level`, `max_level`, `scope_mode`, `tiers`, `elevation`, `break_glass`, `approvals`, `tools` at line 1 column 16
+    unknown field `defaultlevel`, expected one of `name`, `default_level`, `max_level`, `scope_mode`, `tiers`, `elevation`, `break_glass`, `approvals`, `tools` at line 1 column 16
     invalid value: integer `6`, expected a trust level from 0 to 5, its code or its name at line 1 column 20
     invalid type: floating point `1.5`, expected a trust level from 0 to 5, its code or its name at line 1 column 22
     unknown variant `flat`, expected `hierarchical` or `exact` at line 1 column 22

@@ -16,5 +16,9 @@ mod model;
 mod names;
 mod no_rise;
 mod scopes;
+#[cfg(feature = "signed")]
+mod signed;
+#[cfg(feature = "signed")]
+mod signed_text;
 mod store;
 mod surface;

@@ -12,17 +12,17 @@ use crate::fixture::{NOON, agent, chain, grant, ops, scope};
 
 /// A store that fails or panics on demand.
 #[derive(Clone, Default)]
-struct Faulty {
+pub(crate) struct Faulty {
     inner: MemoryStore,
     mode: Arc<AtomicU8>,
 }
 
-const WORKS: u8 = 0;
-const FAILS: u8 = 1;
+pub(crate) const WORKS: u8 = 0;
+pub(crate) const FAILS: u8 = 1;
 const PANICS: u8 = 2;
 
 impl Faulty {
-    fn mode(&self, mode: u8) {
+    pub(crate) fn mode(&self, mode: u8) {
         self.mode.store(mode, Ordering::SeqCst);
     }
 
