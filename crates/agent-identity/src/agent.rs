@@ -24,6 +24,10 @@ use crate::name::{AgentId, Issuer, KeyId, TokenId};
 /// # use agent_identity::VerifiedAgent;
 /// let forged: VerifiedAgent = serde_json::from_str("{}").unwrap();
 /// ```
+/// ```compile_fail,E0624
+/// # use agent_identity::VerifiedAgent;
+/// let make = VerifiedAgent::new;
+/// ```
 /// ```compile_fail,E0277
 /// # use agent_identity::{AgentId, VerifiedAgent};
 /// let claimed: AgentId = "admin".parse().unwrap();

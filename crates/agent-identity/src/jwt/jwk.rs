@@ -27,7 +27,7 @@ impl JwtKeys {
     /// # Errors
     /// [`IdentityError::InvalidKey`] if the text is not a key set or has a member twice; if no key is left; if a key that is
     /// left has no `kid`, fits several allowed algorithms, or is malformed; if any key is private or symmetric, for then
-    /// the set is not one to publish.
+    /// the set is not one to publish. [`InvalidName`](IdentityError::InvalidName) if a `kid` is no key id.
     pub fn from_jwks(text: &str, allowed: &[JwtAlgorithm]) -> Result<Self, IdentityError> {
         let set = object(text.as_bytes());
         let listed = set.as_ref().and_then(|set| set.get("keys")?.as_array());
