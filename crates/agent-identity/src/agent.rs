@@ -126,7 +126,7 @@ impl VerifiedAgent {
     }
 
     /// The highest trust level that the token leaves to the agent, if it says. A token can only lower what the gate
-    /// would give: whoever judges applies [`lower`](Self::lower) to the gate's level.
+    /// would give: whoever judges gives the gate this limit, or applies [`lower`](Self::lower) to its answer.
     #[must_use]
     pub fn ceiling(&self) -> Option<Ceiling> {
         self.facts.ceiling
