@@ -25,6 +25,21 @@ fn an_agent_is_made_by_local_agent_and_by_nothing_else_that_is_public() {
 }
 
 #[test]
+fn an_authenticator_cannot_add_or_revoke_keys() {
+    let public = public_functions(concat!(
+        include_str!("../../src/token/authenticator.rs"),
+        include_str!("../../src/jwt/authenticator.rs"),
+    ));
+    insta::assert_snapshot!(public, @r"
+    pub fn builder(audience: Audience) -> AuthenticatorBuilder<VerifyingKey>
+    pub fn build(self) -> Result<(TokenAuthenticator, KeyAdmin<VerifyingKey>), IdentityError>
+    pub fn builder(audience: Audience) -> AuthenticatorBuilder<JwtKey>
+    pub fn trust_keys(self, issuer: &Issuer, keys: JwtKeys) -> Self
+    pub fn build( self, profile: JwtProfile, ) -> Result<(JwtAuthenticator, KeyAdmin<JwtKey>), IdentityError>
+    ");
+}
+
+#[test]
 fn an_agent_derives_nothing_that_could_make_one() {
     let source = include_str!("../../src/agent.rs");
     let (before, _) = source.split_once("pub struct VerifiedAgent").unwrap();
