@@ -79,3 +79,24 @@ fn what_an_authenticator_prints_is_ids() {
     assert!(shown.contains("launcher"));
     assert_silent(&shown, &key(1).verifying_key().to_string());
 }
+
+#[test]
+fn a_refusal_says_what_is_wrong_without_saying_the_value() {
+    let fixture = Fixture::new();
+    let told = |payload: &str| {
+        fixture
+            .present(by_hand(payload.as_bytes(), 1))
+            .unwrap_err()
+            .to_string()
+    };
+    let payload = r#"{"agent":" ada","audience":"gate","expires_at":1795349100,"issued_at":1795348800,"issuer":"launcher","key_id":"k1","not_before":1795348800,"token_id":"t1"}"#;
+    insta::assert_snapshot!(told(payload), @"the token's `agent` claim begins or ends with white space");
+    insta::assert_snapshot!(
+        told(&payload.replace("launcher", "x\\\"y")),
+        @r#"issuer `x\"y` is not trusted here; an operator must add it with a key of its own"#
+    );
+    insta::assert_snapshot!(
+        told(&payload.replace(" ada", "ada").replace("1795349100", "1795348750").replace("1795348800", "1795348700")),
+        @"the identity was valid until 2026-11-22 11:59:10.0 +00:00:00, and it is 2026-11-22 12:00:00.0 +00:00:00"
+    );
+}
