@@ -9,27 +9,30 @@ use std::sync::Arc;
 
 use time::OffsetDateTime;
 
-use crate::event::Event;
+use crate::current::CurrentNotices;
+use crate::event::{Event, NoticePublished};
 use crate::extent::Extent;
 use crate::history::RecordFilter;
-use crate::id::{AgentId, Revision};
+use crate::id::{AgentId, RecordId, Revision};
+use crate::notice::Notice;
 use crate::record::{ConsentRecord, RecordKind};
+use crate::state::{Fate, RecordState};
 use crate::store::{ConsentStore, StoreError};
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Book {
     /// The act of revision *n* stands at *n* − 1.
     events: Vec<Event>,
     given: BTreeMap<AgentId, Vec<Given>>,
+    notices: CurrentNotices,
     stored: Revision,
 }
 
 /// A consent that was given at some time.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Given {
     record: Arc<ConsentRecord>,
-    /// Something of it has not been withdrawn, whether it has lapsed or not.
-    is_left: bool,
+    fate: Fate,
 }
 
 impl Book {
@@ -38,6 +41,7 @@ impl Book {
         let mut book = Self {
             events: Vec::with_capacity(events.len()),
             given: BTreeMap::new(),
+            notices: CurrentNotices::default(),
             stored: Revision::ZERO,
         };
         for event in events {
@@ -52,24 +56,35 @@ impl Book {
     }
 
     pub(crate) fn push(&mut self, event: Event) {
-        if let Event::Recorded(record) = &event {
-            match (record.kind, &record.extent.agent) {
-                (RecordKind::Given, Some(agent)) => {
-                    let given = Given {
-                        record: Arc::clone(record),
-                        is_left: true,
-                    };
-                    self.given.entry(agent.clone()).or_default().push(given);
+        match &event {
+            Event::Recorded(record) => self.file(record),
+            Event::NoticePublished(published) => {
+                for given in self.given.values_mut().flatten() {
+                    given.fate.publish(&given.record, published);
                 }
-                (_, agent) => {
-                    let range = self.given.range_mut(agents(agent.as_ref()));
-                    for given in range.flat_map(|(_, given)| given) {
-                        given.is_left &= !record.extent.covers(&given.record.extent);
-                    }
+            }
+            Event::ClockAccepted(_) => {}
+        }
+        self.notices.fold(&event);
+        self.events.push(event);
+    }
+
+    fn file(&mut self, record: &Arc<ConsentRecord>) {
+        match (record.kind, &record.extent.agent) {
+            (RecordKind::Given, Some(agent)) => {
+                let given = Given {
+                    record: Arc::clone(record),
+                    fate: Fate::default(),
+                };
+                self.given.entry(agent.clone()).or_default().push(given);
+            }
+            (_, agent) => {
+                let range = self.given.range_mut(agents(agent.as_ref()));
+                for given in range.flat_map(|(_, given)| given) {
+                    given.fate.take(&given.record, record);
                 }
             }
         }
-        self.events.push(event);
     }
 
     /// Stores what is not stored yet, and `event` with it, which the book does not hold yet.
@@ -100,6 +115,17 @@ impl Book {
         self.events.get(from..).unwrap_or_default()
     }
 
+    /// The book as it was before an act.
+    pub(crate) fn before(&self, revision: Revision) -> Self {
+        let earlier = self.events.iter();
+        Self::new(
+            earlier
+                .take_while(|event| event.revision() < revision)
+                .cloned()
+                .collect(),
+        )
+    }
+
     /// The acts up to the last that was made at `at` or before. An earlier act made at a later reading is among them:
     /// since then a wrong clock was found out.
     pub(crate) fn until(&self, at: OffsetDateTime) -> &[Event] {
@@ -116,13 +142,85 @@ impl Book {
         now: OffsetDateTime,
     ) -> impl Iterator<Item = &Arc<ConsentRecord>> {
         self.given(extent)
-            .filter(|given| given.is_left)
+            .filter(|given| given.fate.leaves_something())
             .map(|given| &given.record)
-            .filter(move |record| record.expires_at.is_none_or(|until| now < until))
+            .filter(move |record| !record.has_ended(now))
     }
 
-    pub(crate) fn was_ever_given(&self, extent: &Extent) -> bool {
-        self.given(extent).next().is_some()
+    /// What withdrawing this is called: a refusal where none of it was ever given.
+    pub(crate) fn kind_of_withdrawal(&self, extent: &Extent) -> RecordKind {
+        if self.given(extent).next().is_some() {
+            RecordKind::Withdrawn
+        } else {
+            RecordKind::Refused
+        }
+    }
+
+    /// The consents that this publication ends.
+    pub(crate) fn superseded_by(
+        &self,
+        published: &NoticePublished,
+        now: OffsetDateTime,
+    ) -> Vec<Arc<ConsentRecord>> {
+        let everything = Extent::default();
+        let mut superseded: Vec<_> = self
+            .standing(&everything, now)
+            .filter(|record| published.supersedes(record))
+            .cloned()
+            .collect();
+        superseded.sort_by_key(|record| record.revision);
+        superseded
+    }
+
+    /// Whether consent may be given under this notice.
+    pub(crate) fn accepts(&self, notice: &Notice) -> bool {
+        self.notices.accept(notice)
+    }
+
+    pub(crate) fn record(&self, id: RecordId) -> Option<&Arc<ConsentRecord>> {
+        let mut records = self.events.iter().filter_map(Event::record);
+        records.find(|record| record.record_id == id)
+    }
+
+    /// The later refusals and withdrawals of anything that this consent names.
+    pub(crate) fn took_from<'a>(
+        &'a self,
+        consent: &'a ConsentRecord,
+    ) -> impl Iterator<Item = &'a Arc<ConsentRecord>> {
+        let later = self.after(consent.revision).iter();
+        later.filter_map(Event::record).filter(|record| {
+            record.kind != RecordKind::Given && record.extent.overlaps(&consent.extent)
+        })
+    }
+
+    /// What has become of a record.
+    pub(crate) fn state(&self, record: &ConsentRecord, now: OffsetDateTime) -> RecordState {
+        let theirs = record.extent.agent.as_ref();
+        let mut given = self
+            .given
+            .range(agents(theirs))
+            .flat_map(|(_, given)| given);
+        match given.find(|given| given.record.record_id == record.record_id) {
+            Some(given) => given.fate.at(&given.record, now),
+            None if record.kind == RecordKind::Withdrawn => RecordState::Withdrawn,
+            None => RecordState::Refused,
+        }
+    }
+
+    /// Every record with what has become of it; consents first, by agent.
+    pub(crate) fn states(
+        &self,
+        now: OffsetDateTime,
+    ) -> impl Iterator<Item = (&Arc<ConsentRecord>, RecordState)> {
+        let given = self.given.values().flatten();
+        let given = given.map(move |given| (&given.record, given.fate.at(&given.record, now)));
+        let records = self.events.iter().filter_map(Event::record);
+        let taking = records.filter_map(|record| match record.kind {
+            RecordKind::Given => None,
+            RecordKind::Refused => Some((record, RecordState::Refused)),
+            RecordKind::Withdrawn => Some((record, RecordState::Withdrawn)),
+        });
+        given.chain(taking)
     }
 
     pub(crate) fn records(
@@ -141,10 +239,7 @@ impl Book {
             records.sort_by_key(|record| record.revision);
             records
         } else {
-            let recorded = self.events.iter().filter_map(|event| match event {
-                Event::Recorded(record) => Some(record),
-                Event::ClockAccepted(_) => None,
-            });
+            let recorded = self.events.iter().filter_map(Event::record);
             recorded
                 .filter(|record| filter.lets_through(record))
                 .cloned()

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 
+use crate::authority::AuthorityCheck;
 use crate::clock::{Clock, SystemClock};
 use crate::config::ConsentConfig;
 use crate::error::ConsentError;
@@ -12,10 +13,11 @@ use crate::event::Event;
 use crate::gate::{ConsentGate, Published, Shared};
 use crate::id::Revision;
 use crate::index::Index;
+use crate::journal::JournalCheck;
 use crate::ledger::ConsentLedger;
 use crate::mark::Mark;
 use crate::memory::MemoryStore;
-use crate::store::{ConsentStore, StoreError};
+use crate::store::ConsentStore;
 
 /// Makes a [`ConsentGate`] and its [`ConsentLedger`].
 #[must_use = "a builder makes nothing until `build`"]
@@ -23,6 +25,7 @@ pub struct ConsentBuilder {
     config: ConsentConfig,
     clock: Box<dyn Clock>,
     store: Box<dyn ConsentStore>,
+    authority: Option<Box<dyn AuthorityCheck>>,
 }
 
 impl ConsentBuilder {
@@ -31,6 +34,7 @@ impl ConsentBuilder {
             config: ConsentConfig::default(),
             clock: Box::new(SystemClock),
             store: Box::new(MemoryStore::default()),
+            authority: None,
         }
     }
 
@@ -55,6 +59,14 @@ impl ConsentBuilder {
         }
     }
 
+    /// Who decides whether someone may give consent for another. By default no one may.
+    pub fn authority_check(self, check: impl AuthorityCheck) -> Self {
+        Self {
+            authority: Some(Box::new(check)),
+            ..self
+        }
+    }
+
     /// Reads the journal and opens both handles on it. It blocks for as long as the store does.
     ///
     /// Time goes on from the store's [`ClockMark`](crate::ClockMark) where the clock is behind it: a restart under a
@@ -64,17 +76,15 @@ impl ConsentBuilder {
     /// [`ConsentError::Store`] when the journal cannot be read or holds what no ledger writes.
     pub fn build(self) -> Result<(ConsentGate, ConsentLedger), ConsentError> {
         let mut events = Vec::new();
+        let mut journal = JournalCheck::default();
         self.store.replay(Revision::ZERO, &mut |event| {
+            journal.admit(&event)?;
             events.push(event);
             Ok(())
         })?;
         let mut index = Index::new();
         let mut epoch = Revision::ZERO;
         for event in &events {
-            let revision = index.revision.next();
-            if let Some(problem) = flaw(event, revision) {
-                return Err(StoreError::Damaged { revision, problem }.into());
-            }
             if let Event::ClockAccepted(accepted) = event {
                 epoch = accepted.revision;
             }
@@ -99,18 +109,8 @@ impl ConsentBuilder {
         });
         Ok((
             ConsentGate(Arc::clone(&shared)),
-            ConsentLedger::new(shared, events),
+            ConsentLedger::new(shared, events, self.authority),
         ))
-    }
-}
-
-fn flaw(event: &Event, expected: Revision) -> Option<&'static str> {
-    if event.revision() != expected {
-        return Some("its number is not the next one");
-    }
-    match event {
-        Event::Recorded(record) => record.flaw(),
-        Event::ClockAccepted(_) => None,
     }
 }
 

@@ -40,6 +40,8 @@ pub enum DenyReason {
     Expired,
     /// Consent was given and does not yet begin.
     NotYetValid,
+    /// Consent was given under a version of a notice that a later one superseded.
+    NoticeSuperseded,
     /// Consent was given for other purposes only.
     PurposeNotCovered,
     /// Consent was given for named purposes only, and the query names none.
@@ -56,6 +58,7 @@ impl DenyReason {
             Self::Refused => "refused",
             Self::Expired => "expired",
             Self::NotYetValid => "not_yet_valid",
+            Self::NoticeSuperseded => "notice_superseded",
             Self::PurposeNotCovered => "purpose_not_covered",
             Self::PurposeMissing => "purpose_missing",
         }
@@ -252,6 +255,16 @@ impl Reason<'_> {
             DenyReason::Refused => act(f, "refused", record),
             DenyReason::Expired => on(f, "expired", record.expires_at()),
             DenyReason::NotYetValid => on(f, "not valid before", record.valid_from()),
+            DenyReason::NoticeSuperseded => {
+                let Some(notice) = record.notice() else {
+                    return Ok(());
+                };
+                let version = notice.version();
+                write!(
+                    f,
+                    " (given under version '{version}' of a notice that was superseded)"
+                )
+            }
             DenyReason::PurposeNotCovered => f.write_str(" (granted for another purpose)"),
             DenyReason::PurposeMissing => {
                 f.write_str(" (granted for named purposes only; name one)")

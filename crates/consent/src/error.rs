@@ -1,10 +1,13 @@
 //! Why the ledger did not do what it was asked, and what it did all the same.
 
-use crate::id::IdError;
+use crate::authority::NotEntitled;
+use crate::id::{IdError, RecordId};
 use crate::ledger::Withdrawal;
+use crate::publication::Publication;
 use crate::store::StoreError;
 
-/// Why an act on the ledger failed. Nothing has changed, with the one exception of [`ConsentError::NotStored`].
+/// Why an act on the ledger failed. Nothing has changed, with the exceptions of [`ConsentError::NotStored`]
+/// and [`ConsentError::PublicationNotStored`].
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ConsentError {
@@ -29,8 +32,46 @@ pub enum ConsentError {
     /// A text is not a SHA-256.
     #[error("a notice's hash is 64 hexadecimal digits (SHA-256)")]
     NoticeHash,
-    /// The clock is accepted only for a reason.
-    #[error("the reason for accepting the clock {problem}")]
+    /// Someone gave consent for another and may not.
+    #[error("`{by}` may not give consent on behalf of `{subject}`: {source}")]
+    NotEntitled {
+        /// Who gave it, shortened where it is long.
+        by: String,
+        /// For whom, shortened where it is long.
+        subject: String,
+        /// Why not.
+        source: NotEntitled,
+    },
+    /// Someone withdraws for one subject what is named of another.
+    #[error(
+        "a withdrawal on behalf of `{subject}` names the data of `{named}`; name the same subject or none"
+    )]
+    OtherSubject {
+        /// On whose behalf, shortened where it is long.
+        subject: String,
+        /// Whose data, shortened where it is long.
+        named: String,
+    },
+    /// Consent was given under a version of a notice that is not, or no longer, the published one.
+    #[error(
+        "version `{version}` of notice `{notice}` is not current; show the published version, or publish this one first"
+    )]
+    NoticeNotCurrent {
+        /// The notice, shortened where it is long.
+        notice: String,
+        /// The version, shortened where it is long.
+        version: String,
+    },
+    /// A consent cannot be renewed.
+    #[error("consent `{record_id}` cannot be renewed: {problem}")]
+    NotRenewable {
+        /// Which one.
+        record_id: RecordId,
+        /// Why not, and what to do instead.
+        problem: &'static str,
+    },
+    /// An operator's act needs a reason.
+    #[error("the reason {problem}")]
     Reason {
         /// What is wrong with it.
         problem: &'static str,
@@ -44,6 +85,15 @@ pub enum ConsentError {
     NotStored {
         /// What is in force.
         withdrawal: Box<Withdrawal>,
+        /// Why it could not be stored.
+        source: StoreError,
+    },
+    /// The publication of a notice could not be stored. What it superseded **is superseded** in memory, and the next act
+    /// on the ledger tries to store it again, but it would not survive a restart now.
+    #[error("publication in force in memory but not stored: {source}")]
+    PublicationNotStored {
+        /// What is in force.
+        publication: Box<Publication>,
         /// Why it could not be stored.
         source: StoreError,
     },

@@ -143,6 +143,43 @@ impl Extent {
                 Operation::eq,
             )
     }
+
+    /// What is named by both, if anything is.
+    #[must_use]
+    pub fn intersection(&self, other: &Self) -> Option<Self> {
+        self.overlaps(other).then(|| Self {
+            agent: narrower(self.agent.as_ref(), other.agent.as_ref(), AgentId::eq),
+            data_type: narrower(
+                self.data_type.as_ref(),
+                other.data_type.as_ref(),
+                DataType::covers,
+            ),
+            purpose: narrower(
+                self.purpose.as_ref(),
+                other.purpose.as_ref(),
+                Purpose::covers,
+            ),
+            subject: narrower(self.subject.as_ref(), other.subject.as_ref(), SubjectId::eq),
+            operation: narrower(
+                self.operation.as_ref(),
+                other.operation.as_ref(),
+                Operation::eq,
+            ),
+        })
+    }
+}
+
+/// In one dimension, of two that meet.
+fn narrower<T: Clone>(
+    one: Option<&T>,
+    other: Option<&T>,
+    within: impl Fn(&T, &T) -> bool,
+) -> Option<T> {
+    if covers(one, other, within) {
+        other.cloned()
+    } else {
+        one.cloned()
+    }
 }
 
 /// In one dimension: nothing named is everything, and everything holds whatever the other names.

@@ -11,6 +11,7 @@ use crate::clock::Clock;
 use crate::config::ConsentConfig;
 use crate::decide::decide;
 use crate::decision::ConsentDecision;
+use crate::explain::{Explanation, explain};
 use crate::id::Revision;
 use crate::index::Index;
 use crate::mark::{Mark, instant};
@@ -75,6 +76,36 @@ impl ConsentGate {
             self.0.saw_lapse(&published.mark, lapsed_at);
         }
         decision
+    }
+
+    /// Answers one query, now, and says why: every rule that was looked at, and when the answer will change by itself.
+    ///
+    /// The decision is the one that [`check`](Self::check) makes. It allocates, and its cost grows with the square of
+    /// the agent's consents: it is for people, not for the path of an action.
+    ///
+    /// ```
+    /// # use consent::{ConsentGate, ConsentQuery, Finding, Grant};
+    /// # let (gate, ledger) = ConsentGate::builder().build()?;
+    /// ledger.record(Grant::new("bot".parse()?, "user".parse()?, "support".parse()?, "ada".parse()?))?;
+    /// let query = ConsentQuery::new("bot".parse()?, "user".parse()?).purpose("marketing".parse()?);
+    /// let explanation = gate.explain(&query);
+    /// assert_eq!(explanation.code, "purpose_not_covered");
+    /// assert_eq!(explanation.data[0].rules[0].finding, Finding::OtherPurpose);
+    /// # Ok::<(), consent::ConsentError>(())
+    /// ```
+    pub fn explain(&self, query: &ConsentQuery) -> Explanation {
+        self.explain_at(query, self.0.clock.now())
+    }
+
+    /// Like [`explain`](Self::explain), at a wall time that the caller has read, as in [`check_at`](Self::check_at).
+    pub fn explain_at(&self, query: &ConsentQuery, wall: OffsetDateTime) -> Explanation {
+        let published = self.0.published.load();
+        let now = self.0.read_at(&published.mark, wall);
+        let (explanation, lapsed_at) = explain(&published.index, self.0.config, query, now);
+        if let Some(lapsed_at) = lapsed_at {
+            self.0.saw_lapse(&published.mark, lapsed_at);
+        }
+        explanation
     }
 
     /// The revision of the latest act that a check now would see. It does not block.

@@ -3,7 +3,7 @@
 use time::OffsetDateTime;
 
 use crate::extent::Extent;
-use crate::id::{AgentId, DataType, GrantorId, Method, Operation, Purpose, SubjectId};
+use crate::id::{AgentId, Authority, DataType, GrantorId, Method, Operation, Purpose, SubjectId};
 use crate::notice::Notice;
 
 /// A consent to record with [`ConsentLedger::record`](crate::ConsentLedger::record).
@@ -26,6 +26,7 @@ pub struct Grant {
     pub(crate) expires_at: Option<OffsetDateTime>,
     pub(crate) notice: Option<Notice>,
     pub(crate) method: Option<Method>,
+    pub(crate) authority: Option<Authority>,
 }
 
 impl Grant {
@@ -54,6 +55,7 @@ impl Grant {
             expires_at: None,
             notice: None,
             method: None,
+            authority: None,
         }
     }
 
@@ -70,6 +72,15 @@ impl Grant {
         Self {
             extent: self.extent.operation(operation),
             ..self
+        }
+    }
+
+    /// For the data of this subject only, and given in the subject's place, by someone whom `authority` entitles
+    /// (`parental`). The ledger's [`AuthorityCheck`](crate::AuthorityCheck) must agree.
+    pub fn on_behalf_of(self, subject: SubjectId, authority: Authority) -> Self {
+        Self {
+            authority: Some(authority),
+            ..self.subject(subject)
         }
     }
 

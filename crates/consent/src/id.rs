@@ -1,7 +1,7 @@
 //! Names of agents, people, data and purposes, so that one can never be passed for another.
 //!
-//! All of them are text of 1 to 256 bytes without white space at either end and without control characters.
-//! What breaks the rule is refused, never trimmed: whoever enforces and whoever acts must read one name.
+//! All of them are text of 1 to 256 bytes without white space at either end, without control characters and without
+//! those that no reader sees: zero-width characters and the controls of writing direction. What breaks the rule is refused, never trimmed: whoever enforces and whoever acts must read one name.
 //! This is also the one file that makes random ids.
 
 use std::collections::hash_map::RandomState;
@@ -69,6 +69,9 @@ pub enum IdProblem {
     /// A control character is part of the text.
     #[error("holds a control character; remove it")]
     Control,
+    /// A zero-width character or a control of writing direction is part of the text: two ids could look the same.
+    #[error("holds an invisible character; remove it")]
+    Invisible,
     /// A dotted name has nothing before, after or between two dots.
     #[error(
         "has an empty segment; write segments of at least one character, separated by single dots"
@@ -85,9 +88,16 @@ fn problem_of(text: &str) -> Option<IdProblem> {
         Some(IdProblem::Padded)
     } else if text.chars().any(char::is_control) {
         Some(IdProblem::Control)
+    } else if text.chars().any(is_invisible) {
+        Some(IdProblem::Invisible)
     } else {
         None
     }
+}
+
+/// A zero-width character, or a control of writing direction (Unicode, `Bidi_Control`).
+pub(crate) fn is_invisible(c: char) -> bool {
+    matches!(c, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
 }
 
 fn problem_of_dotted(text: &str) -> Option<IdProblem> {
@@ -138,7 +148,8 @@ macro_rules! id {
     ($(#[$doc:meta])* $name:ident($text:ty), $kind:literal, $problem_of:ident) => {
         $(#[$doc])*
         ///
-        /// 1 to 256 bytes, no white space at either end, no control characters. Cheap to clone; compared byte for byte.
+        /// 1 to 256 bytes, no white space at either end, no control or invisible characters. Cheap to clone; compared
+        /// byte for byte.
         #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub struct $name($text);
 
@@ -233,6 +244,14 @@ id! {
 id! {
     /// How consent was obtained (`web-form`, `signed-paper`).
     Method(Arc<str>), "method", problem_of
+}
+id! {
+    /// What entitles someone to act for a subject (`parental`, `court-appointed`).
+    Authority(Arc<str>), "authority", problem_of
+}
+id! {
+    /// The name that a notice keeps through all its versions.
+    NoticeId(Arc<str>), "notice id", problem_of
 }
 id! {
     /// The version of a notice that a person was shown.

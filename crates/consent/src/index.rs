@@ -3,11 +3,11 @@
 //! Rules are filed under agent and subject, in shards that share what did not change: an act copies one shard of
 //! pointers and one file of rules, never the whole. Rules that can no longer matter are dropped here; the ledger keeps them.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::Arc;
 
-use crate::event::Event;
+use crate::event::{Event, NoticePublished};
 use crate::id::{AgentId, Revision, SubjectId};
 use crate::record::{ConsentRecord, RecordKind};
 use crate::rules::{Rule, View};
@@ -65,8 +65,36 @@ impl Index {
         self.revision = event.revision();
         match event {
             Event::Recorded(record) => self.add(record),
+            Event::NoticePublished(published) => self.supersede(published),
             Event::ClockAccepted(_) => {}
         }
+    }
+
+    /// Marks what a publication ended. It looks at every rule, for publishing is rare and checks are not.
+    fn supersede(&mut self, published: &NoticePublished) {
+        for shard in &mut self.shards {
+            if !shard.values().any(|slots| any_ended(slots, published)) {
+                continue;
+            }
+            let slots = Arc::make_mut(shard).values_mut();
+            for slots in slots.filter(|slots| any_ended(slots, published)) {
+                for slot in Arc::make_mut(slots) {
+                    for grant in &mut slot.file.grants {
+                        grant.supersede(published);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Every agent that has a consent which could matter, in the order of their names.
+    pub(crate) fn agents(&self) -> BTreeSet<&AgentId> {
+        let slots = self.shards.iter().flat_map(|shard| shard.values());
+        slots
+            .flat_map(|slots| slots.iter())
+            .filter(|slot| !slot.file.grants.is_empty())
+            .filter_map(|slot| slot.agent.as_ref())
+            .collect()
     }
 
     fn add(&mut self, record: &Arc<ConsentRecord>) {
@@ -195,6 +223,11 @@ impl File {
             file_taking(&mut self.takings, rule);
         }
     }
+}
+
+fn any_ended(slots: &[Slot], published: &NoticePublished) -> bool {
+    let mut grants = slots.iter().flat_map(|slot| &slot.file.grants);
+    grants.any(|grant| published.supersedes(grant.record()))
 }
 
 fn file_taking(takings: &mut Vec<Rule>, rule: Rule) {

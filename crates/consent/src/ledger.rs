@@ -5,18 +5,18 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use time::{OffsetDateTime, UtcOffset};
 
+use crate::authority::{self, AuthorityCheck, AuthorityClaim, shortened};
 use crate::book::Book;
 use crate::error::ConsentError;
 use crate::event::{ClockAccepted, Event};
 use crate::extent::Extent;
 use crate::gate::{ConsentGate, Published, Shared};
 use crate::grant::Grant;
-use crate::history::{AsOf, RecordFilter};
-use crate::id::{AgentId, GrantorId, OperatorId, RecordId, Revision, SubjectId};
+use crate::id::{AgentId, Authority, GrantorId, OperatorId, RecordId, Revision, SubjectId};
 use crate::mark::{Mark, instant};
 use crate::record::{ConsentRecord, RecordKind};
 
-/// The longest reason for accepting the clock, in bytes.
+/// The longest reason for an operator's act, in bytes.
 const MAX_REASON: usize = 1024;
 
 /// Records, withdraws, and looks back. To be kept by operators.
@@ -24,8 +24,9 @@ const MAX_REASON: usize = 1024;
 /// # Concurrency
 /// Acts wait for one another, and for the store. Checks wait for none of it.
 pub struct ConsentLedger {
-    shared: Arc<Shared>,
-    book: Mutex<Book>,
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) book: Mutex<Book>,
+    authority: Option<Box<dyn AuthorityCheck>>,
 }
 
 /// A refusal or withdrawal that is in force.
@@ -58,10 +59,15 @@ impl Withdrawal {
 }
 
 impl ConsentLedger {
-    pub(crate) fn new(shared: Arc<Shared>, events: Vec<Event>) -> Self {
+    pub(crate) fn new(
+        shared: Arc<Shared>,
+        events: Vec<Event>,
+        authority: Option<Box<dyn AuthorityCheck>>,
+    ) -> Self {
         Self {
             shared,
             book: Mutex::new(Book::new(events)),
+            authority,
         }
     }
 
@@ -83,12 +89,41 @@ impl ConsentLedger {
     ///
     /// # Errors
     /// [`ConsentError::SelfGrant`], [`ConsentError::EmptyWindow`] or [`ConsentError::TimeOutOfRange`] for a grant that
-    /// makes no sense, [`ConsentError::Store`] when it cannot be stored, [`ConsentError::Poisoned`] after a panic.
-    /// Nothing has changed then.
+    /// makes no sense, [`ConsentError::NotEntitled`] for one on behalf of a subject that the authority check does not
+    /// allow, [`ConsentError::NoticeNotCurrent`] for one under a notice of which another version was published,
+    /// [`ConsentError::Store`] when it cannot be stored, [`ConsentError::Poisoned`] after a panic. Nothing has changed
+    /// then.
     pub fn record(&self, grant: Grant) -> Result<Arc<ConsentRecord>, ConsentError> {
+        self.ask_authority(&grant)?;
+        let mut book = self.book.lock().map_err(|_| ConsentError::Poisoned)?;
+        self.give(&mut book, grant, None)
+    }
+
+    /// Asks whether a grant on behalf of a subject may be. Not under the lock: the answer may take its time, or panic.
+    pub(crate) fn ask_authority(&self, grant: &Grant) -> Result<(), ConsentError> {
+        let Some((authority, subject)) =
+            grant.authority.as_ref().zip(grant.extent.subject.as_ref())
+        else {
+            return Ok(());
+        };
+        let claim = AuthorityClaim {
+            by: &grant.granted_by,
+            subject,
+            authority,
+            extent: &grant.extent,
+        };
+        authority::ask(self.authority.as_deref(), &claim)
+    }
+
+    /// Records a grant that its authority was asked about.
+    pub(crate) fn give(
+        &self,
+        book: &mut Book,
+        grant: Grant,
+        renews: Option<RecordId>,
+    ) -> Result<Arc<ConsentRecord>, ConsentError> {
         let valid_from = utc("valid_from", grant.valid_from)?;
         let expires_at = utc("expires_at", grant.expires_at)?;
-        let mut book = self.book.lock().map_err(|_| ConsentError::Poisoned)?;
         let at = self.at();
         let record = ConsentRecord {
             record_id: RecordId::new(at),
@@ -101,19 +136,27 @@ impl ConsentLedger {
             expires_at,
             notice: grant.notice,
             method: grant.method,
+            authority: grant.authority,
+            renews,
         };
         if record.is_self_granted() {
             return Err(ConsentError::SelfGrant {
-                agent: grant.agent.as_str().chars().take(40).collect(),
+                agent: shortened(&grant.agent),
             });
         }
         if record.has_empty_window() {
             return Err(ConsentError::EmptyWindow);
         }
+        if let Some(notice) = record.notice.as_ref().filter(|n| !book.accepts(n)) {
+            return Err(ConsentError::NoticeNotCurrent {
+                notice: notice.id().map(shortened).unwrap_or_default(),
+                version: shortened(notice.version()),
+            });
+        }
         let record = Arc::new(record);
         let event = Event::Recorded(Arc::clone(&record));
         book.store_with(&*self.shared.store, &event)?;
-        self.publish(&mut book, event);
+        self.publish(book, event);
         Ok(record)
     }
 
@@ -142,12 +185,34 @@ impl ConsentLedger {
         by: impl Into<Option<GrantorId>>,
     ) -> Result<Withdrawal, ConsentError> {
         let mut book = self.book();
-        let kind = if book.was_ever_given(&extent) {
-            RecordKind::Withdrawn
-        } else {
-            RecordKind::Refused
-        };
-        self.take(&mut book, kind, extent, by.into())
+        let kind = book.kind_of_withdrawal(&extent);
+        self.take(&mut book, kind, extent, by.into(), None)
+    }
+
+    /// Withdraws this subject's consent in the subject's place. Where `extent` names no subject, it is narrowed to this
+    /// one. Otherwise like [`withdraw`](Self::withdraw): it is always taken, for it only narrows. No authority check is
+    /// asked; the record says who claimed to act for whom.
+    ///
+    /// # Errors
+    /// [`ConsentError::OtherSubject`] when `extent` names another subject; nothing has changed then.
+    /// [`ConsentError::NotStored`]: in force, but not stored.
+    pub fn withdraw_on_behalf_of(
+        &self,
+        subject: SubjectId,
+        authority: Authority,
+        extent: Extent,
+        by: GrantorId,
+    ) -> Result<Withdrawal, ConsentError> {
+        if let Some(named) = extent.subject.as_ref().filter(|named| **named != subject) {
+            return Err(ConsentError::OtherSubject {
+                subject: shortened(&subject),
+                named: shortened(named),
+            });
+        }
+        let extent = extent.subject(subject);
+        let mut book = self.book();
+        let kind = book.kind_of_withdrawal(&extent);
+        self.take(&mut book, kind, extent, Some(by), Some(authority))
     }
 
     /// Withdraws all that this agent was ever given. Otherwise like [`withdraw`](Self::withdraw).
@@ -183,7 +248,8 @@ impl ConsentLedger {
         extent: Extent,
         by: impl Into<Option<GrantorId>>,
     ) -> Result<Withdrawal, ConsentError> {
-        self.take(&mut self.book(), RecordKind::Refused, extent, by.into())
+        let by = by.into();
+        self.take(&mut self.book(), RecordKind::Refused, extent, by, None)
     }
 
     /// Declares the clock's present reading right. Time goes on from it even if it lies before what the gates have
@@ -194,9 +260,7 @@ impl ConsentLedger {
     /// [`ConsentError::TimeOutOfRange`] when the clock is absurd, [`ConsentError::Store`] when it cannot be stored,
     /// [`ConsentError::Poisoned`] after a panic. Nothing has changed then.
     pub fn accept_clock(&self, by: OperatorId, reason: &str) -> Result<Revision, ConsentError> {
-        if let Some(problem) = reason_problem(reason) {
-            return Err(ConsentError::Reason { problem });
-        }
+        let reason = checked_reason(reason)?;
         let mut book = self.book.lock().map_err(|_| ConsentError::Poisoned)?;
         let (wall, elapsed) = (self.shared.clock.now(), self.shared.clock.elapsed());
         let at = utc("clock", Some(wall))?.unwrap_or(wall);
@@ -205,7 +269,7 @@ impl ConsentLedger {
             revision,
             at,
             by,
-            reason: reason.to_owned(),
+            reason,
         });
         book.store_with(&*self.shared.store, &event)?;
         let mut index = self.shared.published.load().index.clone();
@@ -226,28 +290,6 @@ impl ConsentLedger {
         Ok(self.book().store(&*self.shared.store)?)
     }
 
-    /// The records that the filter lets through, in the order of their revisions.
-    #[must_use]
-    pub fn records(&self, filter: &RecordFilter) -> Vec<Arc<ConsentRecord>> {
-        let now = instant(self.shared.read());
-        self.book().records(filter, now)
-    }
-
-    /// Every act after a revision, in order. [`Revision::ZERO`]: all of them.
-    #[must_use]
-    pub fn history(&self, after: Revision) -> Vec<Event> {
-        self.book().after(after).to_vec()
-    }
-
-    /// What the ledger permitted at a past instant, for asking. An instant to come is answered by what is known now.
-    ///
-    /// It reads the whole history up to then; keep the view for several questions about one instant.
-    #[must_use]
-    pub fn as_of(&self, at: OffsetDateTime) -> AsOf {
-        let events = self.book().until(at).to_vec();
-        AsOf::new(&events, at, self.shared.config)
-    }
-
     /// Takes effect first and is stored then: what cannot be stored is in force all the same.
     fn take(
         &self,
@@ -255,6 +297,7 @@ impl ConsentLedger {
         kind: RecordKind,
         extent: Extent,
         by: Option<GrantorId>,
+        authority: Option<Authority>,
     ) -> Result<Withdrawal, ConsentError> {
         let at = self.at();
         let mut matched: Vec<_> = book.standing(&extent, at).cloned().collect();
@@ -270,6 +313,8 @@ impl ConsentLedger {
             expires_at: None,
             notice: None,
             method: None,
+            authority,
+            renews: None,
         });
         self.publish(book, Event::Recorded(Arc::clone(&record)));
         let withdrawal = Withdrawal { record, matched };
@@ -282,7 +327,7 @@ impl ConsentLedger {
         }
     }
 
-    fn publish(&self, book: &mut Book, event: Event) {
+    pub(crate) fn publish(&self, book: &mut Book, event: Event) {
         let published = self.shared.published.load();
         let mut index = published.index.clone();
         index.fold(&event);
@@ -294,14 +339,14 @@ impl ConsentLedger {
     }
 
     /// The instant of an act, which no later act can precede.
-    fn at(&self) -> OffsetDateTime {
+    pub(crate) fn at(&self) -> OffsetDateTime {
         let reading = self.shared.read();
         self.shared.published.load().mark.keep(reading);
         instant(reading)
     }
 
     /// The book for reading and for narrowing. A panic of a store or a clock leaves it whole, see [`Book`].
-    fn book(&self) -> MutexGuard<'_, Book> {
+    pub(crate) fn book(&self) -> MutexGuard<'_, Book> {
         self.book.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -326,14 +371,16 @@ fn utc(
     utc.map(Some).ok_or(ConsentError::TimeOutOfRange { field })
 }
 
-fn reason_problem(reason: &str) -> Option<&'static str> {
-    if reason.trim().is_empty() {
-        Some("is empty; say why")
+/// The reason as it is kept, unless nothing can be read in it.
+pub(crate) fn checked_reason(reason: &str) -> Result<String, ConsentError> {
+    let problem = if reason.trim().is_empty() {
+        "is empty; say why"
     } else if reason.len() > MAX_REASON {
-        Some("is longer than 1024 bytes; shorten it")
+        "is longer than 1024 bytes; shorten it"
     } else if reason.chars().any(char::is_control) {
-        Some("holds a control character; remove it")
+        "holds a control character; remove it"
     } else {
-        None
-    }
+        return Ok(reason.to_owned());
+    };
+    Err(ConsentError::Reason { problem })
 }

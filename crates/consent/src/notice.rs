@@ -6,23 +6,45 @@ use std::str::FromStr;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::error::ConsentError;
-use crate::id::NoticeVersion;
+use crate::id::{NoticeId, NoticeVersion};
 
-/// The notice behind a consent: its version, and the SHA-256 of the very text that was shown.
+/// The notice behind a consent: its name, its version, and the SHA-256 of the very text that was shown.
 ///
-/// The ledger keeps both and interprets neither.
+/// Only a notice with a name can be superseded, see [`publish_notice`](crate::ConsentLedger::publish_notice). Versions are
+/// told apart by version and hash, and have no order but that of their publication.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Notice {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    id: Option<NoticeId>,
     version: NoticeVersion,
     sha256: NoticeHash,
 }
 
 impl Notice {
-    /// The notice of that version and hash.
+    /// The notice of that version and hash, without a name.
     #[must_use]
     pub fn new(version: NoticeVersion, sha256: NoticeHash) -> Self {
-        Self { version, sha256 }
+        Self {
+            id: None,
+            version,
+            sha256,
+        }
+    }
+
+    /// Gives it its name.
+    #[must_use]
+    pub fn named(self, id: NoticeId) -> Self {
+        Self {
+            id: Some(id),
+            ..self
+        }
+    }
+
+    /// Its name.
+    #[must_use]
+    pub fn id(&self) -> Option<&NoticeId> {
+        self.id.as_ref()
     }
 
     /// Its version.

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
 use crate::extent::Extent;
-use crate::id::{GrantorId, Method, RecordId, Revision};
+use crate::id::{Authority, GrantorId, Method, RecordId, Revision, SubjectId};
 use crate::notice::Notice;
 
 /// What a record did.
@@ -48,6 +48,11 @@ pub struct ConsentRecord {
     pub(crate) notice: Option<Notice>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) method: Option<Method>,
+    /// Whose authority: that over the subject of the extent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) authority: Option<Authority>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) renews: Option<RecordId>,
 }
 
 impl RecordKind {
@@ -123,14 +128,38 @@ impl ConsentRecord {
         self.method.as_ref()
     }
 
+    /// The subject for whom someone else acted; `None` where no one claimed to act for another.
+    #[must_use]
+    pub fn on_behalf_of(&self) -> Option<&SubjectId> {
+        self.authority.as_ref().and(self.extent.subject.as_ref())
+    }
+
+    /// What entitled them to, by their own account; of a consent that was given, the authority check heard it.
+    #[must_use]
+    pub fn authority(&self) -> Option<&Authority> {
+        self.authority.as_ref()
+    }
+
+    /// The earlier consent that this one renews.
+    #[must_use]
+    pub fn renews(&self) -> Option<RecordId> {
+        self.renews
+    }
+
     /// Why a record that was read from a journal cannot be one of ours.
     pub(crate) fn flaw(&self) -> Option<&'static str> {
+        if self.authority.is_some() && (self.by.is_none() || self.extent.subject.is_none()) {
+            return Some("an act for another that leaves out who acted or for whom");
+        }
         let Some(_) = self.by.as_ref().filter(|_| self.kind == RecordKind::Given) else {
             let timed = self.valid_from.is_some() || self.expires_at.is_some();
             return match self.kind {
                 RecordKind::Given => Some("a consent that no one gave"),
                 RecordKind::Refused | RecordKind::Withdrawn if timed => {
                     Some("a refusal with a time limit")
+                }
+                RecordKind::Refused | RecordKind::Withdrawn if self.renews.is_some() => {
+                    Some("a refusal that renews a consent")
                 }
                 RecordKind::Refused | RecordKind::Withdrawn => None,
             };
@@ -151,6 +180,10 @@ impl ConsentRecord {
             .as_ref()
             .zip(self.extent.agent.as_ref())
             .is_some_and(|(by, agent)| by.as_str() == agent.as_str())
+    }
+
+    pub(crate) fn has_ended(&self, now: OffsetDateTime) -> bool {
+        self.expires_at.is_some_and(|end| end <= now)
     }
 
     pub(crate) fn has_empty_window(&self) -> bool {

@@ -7,6 +7,8 @@
 use std::sync::Arc;
 
 use crate::decision::DenyReason;
+use crate::event::NoticePublished;
+use crate::explain::Finding;
 use crate::extent::{covers, overlaps};
 use crate::id::{DataType, Operation, Purpose, Revision};
 use crate::mark::nanos;
@@ -21,6 +23,8 @@ pub(crate) struct Rule {
     revision: Revision,
     from: Option<i64>,
     until: Option<i64>,
+    /// A later version of its notice ended it.
+    superseded: bool,
     record: Arc<ConsentRecord>,
 }
 
@@ -78,6 +82,15 @@ pub(crate) fn judge<'a>(view: &View<'a>, question: Question<'_>, now: i64) -> Ve
     }
 }
 
+impl View<'_> {
+    /// The revision after which a grant must lie to permit.
+    pub(crate) fn taken_since(&self, question: Question<'_>) -> Revision {
+        let taken = newest_taking(&self.takings, None, question);
+        let taken = newest_taking(&self.bound, taken, question);
+        taken.map_or(Revision::ZERO, |rule| rule.revision)
+    }
+}
+
 /// The latest refusal or withdrawal of any part of what is asked for, if it is later than `latest`.
 #[inline]
 fn newest_taking<'a>(
@@ -99,7 +112,8 @@ fn newest_taking<'a>(
     latest
 }
 
-/// Finds the words for a denial: the first that applies of expired or not yet valid, taken away, given for other purposes.
+/// Finds the words for a denial: the first that applies of expired or not yet valid, given under a superseded notice, taken
+/// away, given for other purposes.
 fn deny<'a>(
     view: &View<'a>,
     question: Question<'_>,
@@ -109,14 +123,17 @@ fn deny<'a>(
     let since = taken.map_or(Revision::ZERO, |rule| rule.revision);
     let grants = view.grants.into_iter().flatten();
     let out_of_force = grants.filter(|grant| grant.revision > since && grant.covers(question));
-    let ended = out_of_force.clone().filter_map(|grant| grant.until);
+    let standing = out_of_force.clone().filter(|grant| !grant.superseded);
+    let ended = standing.clone().filter_map(|grant| grant.until);
     let lapsed_at = ended.filter(|until| *until <= now).max();
-    let (reason, by) = if let Some(grant) = out_of_force.max_by_key(|grant| grant.rank()) {
+    let (reason, by) = if let Some(grant) = standing.max_by_key(|grant| grant.rank()) {
         let reason = match grant.from {
             Some(from) if now < from => DenyReason::NotYetValid,
             _ => DenyReason::Expired,
         };
         (reason, Some(grant))
+    } else if let Some(grant) = out_of_force.max_by_key(|grant| grant.rank()) {
+        (DenyReason::NoticeSuperseded, Some(grant))
     } else if let Some(taking) = taken {
         let reason = match taking.record.kind {
             RecordKind::Withdrawn => DenyReason::Withdrawn,
@@ -167,6 +184,7 @@ impl Rule {
             revision: record.revision,
             from: record.valid_from.map(nanos),
             until: record.expires_at.map(nanos),
+            superseded: false,
             record: Arc::clone(record),
         }
     }
@@ -175,10 +193,17 @@ impl Rule {
         &self.record
     }
 
-    /// Valid from its first instant to its last, the end excluded.
+    /// Notes it if this publication ended the grant.
+    pub(crate) fn supersede(&mut self, published: &NoticePublished) {
+        self.superseded |= published.supersedes(&self.record);
+    }
+
+    /// Valid from its first instant to its last, the end excluded, unless its notice was superseded.
     #[inline]
     fn is_in_force(&self, now: i64) -> bool {
-        self.from.is_none_or(|from| from <= now) && self.until.is_none_or(|until| now < until)
+        !self.superseded
+            && self.from.is_none_or(|from| from <= now)
+            && self.until.is_none_or(|until| now < until)
     }
 
     /// The most exact purpose decides, then the latest. All purposes that cover one question lie on one path, so the
@@ -199,8 +224,38 @@ impl Rule {
             && covers(self.purpose.as_ref(), question.purpose, Purpose::covers)
     }
 
+    /// What this rule says to a question of which something was taken away at `since`.
+    pub(crate) fn finding(&self, question: Question<'_>, since: Revision, now: i64) -> Finding {
+        if self.record.kind != RecordKind::Given {
+            if self.overlaps(question) {
+                Finding::TakesAway
+            } else {
+                Finding::DoesNotCover
+            }
+        } else if !self.covers_but_for_purpose(question) {
+            Finding::DoesNotCover
+        } else if !self.covers(question) {
+            Finding::OtherPurpose
+        } else if self.revision <= since {
+            Finding::TakenAway
+        } else if self.superseded {
+            Finding::Superseded
+        } else if self.is_in_force(now) {
+            Finding::Permits
+        } else if self.from.is_some_and(|from| now < from) {
+            Finding::NotYetValid
+        } else {
+            Finding::Expired
+        }
+    }
+
+    /// When it begins and when it ends.
+    pub(crate) fn turns(&self) -> impl Iterator<Item = i64> + use<> {
+        self.from.into_iter().chain(self.until)
+    }
+
     #[inline]
-    fn covers_but_for_purpose(&self, question: Question<'_>) -> bool {
+    pub(crate) fn covers_but_for_purpose(&self, question: Question<'_>) -> bool {
         covers(
             self.data_type.as_ref(),
             Some(question.data_type),
@@ -235,8 +290,13 @@ impl Rule {
         )
     }
 
-    /// Whether this grant is in force whenever `earlier`, of the very same extent, is.
+    /// Whether this new grant will be in force whenever `earlier`, of the very same extent, is.
     pub(crate) fn outlasts(&self, earlier: &Self) -> bool {
+        let (notice, theirs) = (&self.record.notice, &earlier.record.notice);
+        let can_end_alone = notice.as_ref().is_some_and(|notice| notice.id().is_some());
+        if can_end_alone && notice != theirs && !earlier.superseded {
+            return false;
+        }
         let same = self.covers_rule(earlier) && earlier.covers_rule(self);
         let begins = self
             .from

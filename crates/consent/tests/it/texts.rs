@@ -124,7 +124,7 @@ fn errors_say_what_is_wrong_and_what_to_do() {
     data type `éééééééééééééééééééééééééééééééééééééééé…` is longer than 256 bytes; shorten it
     agent `ada` cannot give consent to itself; name whoever gave it
     a grant must expire after it becomes valid; move `expires_at` after `valid_from`
-    the reason for accepting the clock is empty; say why
+    the reason is empty; say why
     "#);
 }
 
