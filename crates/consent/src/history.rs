@@ -7,7 +7,7 @@ use time::OffsetDateTime;
 use crate::book::Book;
 use crate::config::ConsentConfig;
 use crate::decide::decide;
-use crate::decision::ConsentDecision;
+use crate::decision::{ConsentDecision, ConsentOutcome};
 use crate::event::Event;
 use crate::extent::Extent;
 use crate::id::{RecordId, Revision, SubjectId};
@@ -119,7 +119,7 @@ impl AsOf {
     }
 }
 
-/// The permissions of all agents that have consent on record.
+/// The permissions of all agents that have consent for this on record.
 pub(crate) fn who_may(
     index: &Index,
     config: ConsentConfig,
@@ -129,6 +129,6 @@ pub(crate) fn who_may(
     let agents = index.agents().into_iter();
     agents
         .map(|agent| decide(index, config, &usage.asked_by(agent.clone()), now).0)
-        .filter(ConsentDecision::allowed)
+        .filter(|decision| decision.outcome() == ConsentOutcome::Permit)
         .collect()
 }

@@ -108,9 +108,8 @@ impl ConsentLedger {
         AsOf::new(events, at, self.shared.config)
     }
 
-    /// Who may use data so, now: the permissions of all agents that have consent on record, in the order of their names.
-    ///
-    /// Agents that no record names are left out, also where permissive mode would let them.
+    /// Who may use data so, now: the permissions of all agents that have consent for it on record, in the order of their
+    /// names. What permissive mode would allow besides is left out.
     ///
     /// ```
     /// # use consent::{ConsentGate, Grant, Usage};
