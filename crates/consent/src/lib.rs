@@ -20,12 +20,14 @@ mod queries;
 mod query;
 mod record;
 mod renewal;
+mod report;
 mod state;
 mod usage;
 
 mod decide;
 mod index;
 mod mark;
+mod markdown;
 mod rules;
 
 mod book;
@@ -62,6 +64,7 @@ pub use queries::Counts;
 pub use query::ConsentQuery;
 pub use record::{ConsentRecord, RecordKind};
 pub use renewal::Renewal;
+pub use report::{ConsentReport, ReportOptions, ReportRow};
 pub use state::RecordState;
 pub use store::{ClockMark, ConsentStore, StoreError};
 pub use usage::Usage;

@@ -1,7 +1,9 @@
 //! Ids are refused, never repaired.
 
-use consent::{AgentId, DataType, IdProblem, NoticeHash, Purpose};
+use consent::{AgentId, ConsentQuery, DataType, Extent, Grant, IdProblem, NoticeHash, Purpose};
 use proptest::prelude::*;
+
+use crate::support::{ask_for, by, grant, house, id};
 
 #[test]
 fn take_1_to_256_bytes() {
@@ -38,6 +40,82 @@ fn refuse_white_space_at_the_ends_and_control_characters_anywhere() {
         );
     }
     assert!(AgentId::try_from("desk assistant, Zürich").is_ok());
+}
+
+#[test]
+fn refuse_characters_that_no_reader_sees() {
+    let seen_by_no_one = ['\u{61c}', '\u{2060}', '\u{feff}']
+        .into_iter()
+        .chain('\u{200b}'..='\u{200f}')
+        .chain('\u{202a}'..='\u{202e}')
+        .chain('\u{2066}'..='\u{2069}');
+    for c in seen_by_no_one {
+        for text in [format!("a{c}b"), format!("{c}b"), format!("a{c}")] {
+            assert_eq!(
+                AgentId::try_from(text.as_str()).unwrap_err().problem(),
+                IdProblem::Invisible,
+                "{text:?}"
+            );
+            assert!(Purpose::try_from(text).is_err());
+        }
+    }
+    let text = AgentId::try_from("bot\u{202e}").unwrap_err().to_string();
+    assert_eq!(
+        text,
+        r"agent id `bot\u{202e}` holds an invisible character; remove it"
+    );
+    for text in ["שלום", "مرحبا", "日本", "a\u{2010}b", "e\u{301}"] {
+        assert!(AgentId::try_from(text).is_ok(), "{text:?}");
+    }
+}
+
+#[test]
+fn names_that_look_alike_are_told_apart_by_the_gate() {
+    let house = house();
+    let alike = [
+        "bot",
+        "Bot",
+        "BOT",
+        "b\u{43e}t",
+        "b\u{ff4f}t",
+        "bo\u{301}t",
+        "b\u{f3}t",
+        "bot.",
+    ];
+    for agent in alike {
+        for other in alike {
+            house.ledger.withdraw(Extent::default(), None).unwrap();
+            house.give(Grant::new(id(agent), id("user"), id("support"), by()));
+            let query = ConsentQuery::new(id(other), id("user")).purpose(id("support"));
+            assert_eq!(
+                house.gate.check(&query).allowed(),
+                agent == other,
+                "{agent:?} {other:?}"
+            );
+            house.ledger.withdraw(Extent::default(), None).unwrap();
+            house.give(grant("user", "support").subject(id(agent)));
+            let query = ask_for("user", "support").subject(id(other));
+            assert_eq!(
+                house.gate.check(&query).allowed(),
+                agent == other,
+                "{agent:?} {other:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn names_never_run_into_each_other() {
+    let house = house();
+    house.give(Grant::new(id("a:b"), id("user"), id("support"), by()).subject(id("c")));
+    let query = |agent, subject| {
+        let query = ConsentQuery::new(id(agent), id("user")).purpose(id("support"));
+        house.gate.check(&query.subject(id(subject))).allowed()
+    };
+    assert!(query("a:b", "c"));
+    for (agent, subject) in [("a", "b:c"), ("c", "a:b"), ("a:b:c", "c"), ("a:bc", "c")] {
+        assert!(!query(agent, subject), "{agent} {subject}");
+    }
 }
 
 #[test]

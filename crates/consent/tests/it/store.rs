@@ -8,7 +8,7 @@ use consent::{
     RecordKind, Revision, StoreError,
 };
 
-use crate::support::{START, all_of, ask_for, grant, house, id};
+use crate::support::{START, all_of, ask_for, grant, house, id, notice, ops, publication};
 
 const WORKS: u8 = 0;
 const FAILS: u8 = 1;
@@ -244,6 +244,95 @@ fn a_withdrawal_is_in_force_even_if_the_store_panics() {
     }));
     assert!(panicked.is_err());
     assert_eq!(gate.check(&ask_for("user", "support")).code(), "withdrawn");
+}
+
+#[test]
+fn a_publication_that_cannot_be_stored_is_in_force_and_stored_with_the_next_act() {
+    let store = Moody::default();
+    let (gate, ledger) = store.open();
+    let query = ask_for("user", "support");
+    ledger
+        .record(grant("user", "support").notice(notice("v1")))
+        .unwrap();
+    store.feel(FAILS);
+    let refused = ledger.publish_notice(publication("v2"), ops(), "a new processor");
+    let Err(ConsentError::PublicationNotStored {
+        publication: kept, ..
+    }) = &refused
+    else {
+        panic!("{refused:?}")
+    };
+    assert_eq!(kept.superseded().len(), 1);
+    assert_eq!(
+        refused.as_ref().unwrap_err().to_string(),
+        "publication in force in memory but not stored: the store failed: disk on fire"
+    );
+    assert_eq!(gate.check(&query).code(), "notice_superseded");
+    assert!(matches!(
+        ledger.record(grant("user", "support").notice(notice("v1"))),
+        Err(ConsentError::NoticeNotCurrent { .. })
+    ));
+    assert!(store.open().0.check(&query).allowed()); // not stored yet
+    store.feel(WORKS);
+    ledger.flush().unwrap();
+    assert_eq!(store.open().0.check(&query).code(), "notice_superseded");
+}
+
+#[test]
+fn a_publication_that_ends_nothing_is_stored_first_or_not_made() {
+    let store = Moody::default();
+    let (gate, ledger) = store.open();
+    ledger
+        .publish_notice(publication("v1"), ops(), "the first")
+        .unwrap();
+    store.feel(FAILS);
+    let lenient = || publication("v2").earlier_consents_stay_good();
+    let refused = ledger.publish_notice(lenient(), ops(), "a typing error");
+    assert!(
+        matches!(refused, Err(ConsentError::Store(_))),
+        "{refused:?}"
+    );
+    assert_eq!(gate.revision().as_u64(), 1);
+    store.feel(WORKS);
+    let refused = ledger.record(grant("user", "support").notice(notice("v2")));
+    assert!(
+        matches!(refused, Err(ConsentError::NoticeNotCurrent { .. })),
+        "{refused:?}"
+    );
+}
+
+#[test]
+fn after_a_panic_of_the_store_a_publication_still_ends_what_it_must() {
+    let store = Moody::default();
+    let (gate, ledger) = store.open();
+    let first = ledger
+        .record(grant("user", "support").notice(notice("v1")))
+        .unwrap();
+    store.feel(PANICS);
+    let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        ledger.publish_notice(publication("v2"), ops(), "a new processor")
+    }));
+    assert!(panicked.is_err());
+    assert_eq!(
+        gate.check(&ask_for("user", "support")).code(),
+        "notice_superseded"
+    );
+    store.feel(WORKS);
+    ledger
+        .publish_notice(publication("v3"), ops(), "another")
+        .unwrap();
+    let lenient = publication("v4").earlier_consents_stay_good();
+    let refused = ledger.publish_notice(lenient, ops(), "a typing error");
+    assert!(
+        matches!(refused, Err(ConsentError::Poisoned)),
+        "{refused:?}"
+    );
+    let renewal = consent::Renewal::new(first.record_id(), crate::support::by());
+    let refused = ledger.renew(renewal.notice(notice("v3")));
+    assert!(
+        matches!(refused, Err(ConsentError::Poisoned)),
+        "{refused:?}"
+    );
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use consent::{
     ConsentConfig, ConsentGate, ConsentLedger, ConsentQuery, Extent, Grant, GrantorId, ManualClock,
-    MemoryStore,
+    MemoryStore, Notice, NoticeHash, NoticePublication, OperatorId,
 };
 use time::OffsetDateTime;
 use time::macros::datetime;
@@ -50,6 +50,11 @@ impl House {
         self.ledger.record(grant).unwrap().revision()
     }
 
+    pub(crate) fn publish(&self, publication: NoticePublication) -> consent::Publication {
+        let published = self.ledger.publish_notice(publication, ops(), "a new text");
+        published.unwrap()
+    }
+
     pub(crate) fn withdraw(&self, extent: Extent) -> consent::Withdrawal {
         self.ledger.withdraw(extent, None).unwrap()
     }
@@ -86,4 +91,22 @@ pub(crate) fn all_of(data_type: &str) -> Extent {
 
 pub(crate) fn part_of(data_type: &str, purpose: &str) -> Extent {
     all_of(data_type).purpose(id(purpose))
+}
+
+/// The notice `privacy` in this version.
+pub(crate) fn notice(version: &str) -> Notice {
+    Notice::new(id(version), hash(version)).named(id("privacy"))
+}
+
+/// A publication of that version, which requires renewal.
+pub(crate) fn publication(version: &str) -> NoticePublication {
+    NoticePublication::new(id("privacy"), id(version), hash(version))
+}
+
+fn hash(version: &str) -> NoticeHash {
+    [version.bytes().last().unwrap(); 32].into()
+}
+
+pub(crate) fn ops() -> OperatorId {
+    id("ops@example.com")
 }

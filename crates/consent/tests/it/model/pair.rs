@@ -139,6 +139,7 @@ impl Pair {
             elapsed: elapsed.then_some(1000 * SECOND),
             anchor: None,
             mark: 0,
+            latest: 0,
         };
         time.start_at(0);
         let (gate, ledger) = open(config, &clock, &store);
@@ -360,7 +361,7 @@ impl Pair {
                 requires_renewal,
             } => self.publish(*version, *requires_renewal),
             Step::Withdraw(named) | Step::WithdrawOnBehalf(named) | Step::Refuse(named) => {
-                self.take(named, step)
+                self.take(named, step);
             }
             Step::Pass(nanos) => {
                 self.clock
@@ -385,7 +386,7 @@ impl Pair {
                 self.told = i64::MIN;
             }
             Step::Reopen => {
-                let latest = self.time.peek();
+                let latest = self.time.latest.max(self.time.peek());
                 (self.gate, self.ledger) = open(self.config, &self.clock, &self.store);
                 // At least what was told of as lapsed must have been kept; at most all that was read.
                 let earliest = self.told.max(self.time.wall);
@@ -492,13 +493,13 @@ impl Pair {
                     .count()
             };
             assert_eq!(code("recorded"), 1);
-            let takes = |later: &&Line| {
+            let touches = |later: &&Line| {
                 later.kind != "given"
                     && later.revision > line.revision
                     && later.named.overlaps(&line.named)
             };
             if line.kind == "given" {
-                let taken = self.lines.iter().any(|later| takes(&later));
+                let taken = self.lines.iter().any(|later| touches(&later));
                 assert_eq!(code("\"taken\":{\"by\"") > 0, taken);
                 let renewed = |later: &&Line| later.renews == Some(line.revision);
                 assert_eq!(

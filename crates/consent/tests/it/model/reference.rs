@@ -229,6 +229,8 @@ pub(super) struct Time {
     pub(super) elapsed: Option<i64>,
     pub(super) anchor: Option<i64>,
     pub(super) mark: i64,
+    /// The latest that was ever read: some of it may be stored, though the mark lags behind.
+    pub(super) latest: i64,
 }
 
 impl Time {
@@ -243,6 +245,7 @@ impl Time {
 
     pub(super) fn read(&mut self) -> i64 {
         let reading = self.peek();
+        self.latest = self.latest.max(reading);
         if reading - self.mark >= 1_000_000 {
             self.mark = reading;
         }
@@ -255,13 +258,14 @@ impl Time {
 
     /// The reading for an act, which no later act can precede.
     pub(super) fn act(&mut self) -> i64 {
-        let at = self.peek();
+        let at = self.read();
         self.keep(at);
         at
     }
 
     pub(super) fn start_at(&mut self, mark: i64) {
         self.mark = mark;
+        self.latest = mark;
         self.anchor = self.elapsed.map(|elapsed| mark - elapsed);
     }
 }
