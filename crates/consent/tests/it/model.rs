@@ -95,3 +95,16 @@ proptest! {
         }
     }
 }
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 3, max_shrink_iters: 200, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn answers_as_the_model_does_on_a_long_walk(steps in prop::collection::vec(step(), 400), elapsed: bool) {
+        let mut pair = Pair::new(true, elapsed);
+        for step in &steps {
+            pair.step(step);
+        }
+        pair.survey();
+    }
+}

@@ -164,6 +164,10 @@ fn a_record_is_in_one_state_at_a_time() {
         assert_eq!(house.ledger.state_of(record), Some(state));
         assert_eq!(house.ledger.as_of(START).state_of(record), Some(state));
     }
+    house.ledger.refuse(all_of("e"), None).unwrap();
+    house.withdraw(all_of("d"));
+    let first = [both, refused].map(|record| house.ledger.state_of(record).unwrap());
+    assert_eq!(first, [RecordState::Withdrawn, RecordState::Refused]);
     house.clock.set(late);
     assert_eq!(house.ledger.state_of(to_come), Some(RecordState::InForce));
 }
