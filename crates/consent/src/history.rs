@@ -25,7 +25,7 @@ pub struct RecordFilter {
     pub extent: Extent,
     /// Only records of this kind.
     pub kind: Option<RecordKind>,
-    /// Only consents that are in force now, and of which something has not been withdrawn.
+    /// Only consents that are in force now, of which something has not been withdrawn, and that were not superseded.
     pub in_force: bool,
     /// Only records made at this instant or later.
     pub since: Option<OffsetDateTime>,

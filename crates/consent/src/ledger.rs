@@ -43,7 +43,8 @@ impl Withdrawal {
         &self.record
     }
 
-    /// The consents that it took something from: those that had not lapsed, and were not wholly withdrawn before.
+    /// The consents that it took something from: those that had not lapsed, and were neither wholly withdrawn nor
+    /// superseded before.
     #[must_use]
     pub fn matched(&self) -> &[Arc<ConsentRecord>] {
         &self.matched

@@ -3,6 +3,7 @@
 mod pair;
 mod reference;
 mod steps;
+mod survey;
 
 use std::collections::HashSet;
 use std::sync::LazyLock;
