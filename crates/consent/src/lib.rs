@@ -39,6 +39,9 @@ mod journal;
 mod memory;
 mod store;
 
+#[cfg(feature = "receipts")]
+pub mod receipt;
+
 pub use authority::{AuthorityCheck, AuthorityClaim, NotEntitled};
 pub use builder::ConsentBuilder;
 pub use clock::{Clock, ManualClock, SystemClock};

@@ -53,6 +53,16 @@ pub(crate) struct Fate {
 }
 
 impl Fate {
+    /// What a receipt tells of it.
+    #[cfg(feature = "receipts")]
+    pub(crate) fn told(narrowed: bool, superseded: bool, taken: Option<RecordKind>) -> Self {
+        Self {
+            narrowed,
+            superseded,
+            taken,
+        }
+    }
+
     /// Takes a later refusal or withdrawal into account.
     pub(crate) fn take(&mut self, consent: &ConsentRecord, taking: &ConsentRecord) {
         if taking.extent.covers(&consent.extent) {

@@ -12,6 +12,8 @@ mod model;
 mod notices;
 mod proofs;
 mod queries;
+#[cfg(feature = "receipts")]
+mod receipts;
 mod renewals;
 mod replay;
 mod report;
