@@ -154,6 +154,7 @@ fn consent_entry(event: &consent::Event) -> Entry<'_> {
     let by = match event {
         consent::Event::Recorded(record) => record.by().map(consent::GrantorId::as_str),
         consent::Event::ClockAccepted(accepted) => Some(accepted.by.as_str()),
+        consent::Event::NoticePublished(published) => Some(published.by.as_str()),
         _ => None,
     };
     // Withdrawing needs no name, so an entry without an operator is that of a person who gave none.
@@ -169,6 +170,9 @@ fn consent_entry(event: &consent::Event) -> Entry<'_> {
         consent::Event::ClockAccepted(accepted) => {
             entry.named("accept_clock").reason_lossy(&accepted.reason)
         }
+        consent::Event::NoticePublished(published) => entry
+            .named("publish_notice")
+            .reason_lossy(&published.reason),
         _ => entry,
     }
 }
