@@ -45,8 +45,14 @@ mod ladder;
 mod moment;
 mod snapshot;
 
+// What stores promise.
+#[cfg(feature = "conformance")]
+pub mod conformance;
+
 // Time and storage.
 mod clock;
+#[cfg(feature = "durable")]
+pub mod durable;
 mod memory;
 mod store;
 mod timeline;

@@ -7,8 +7,14 @@ mod arguments;
 mod clock;
 mod concurrency;
 mod config;
+#[cfg(feature = "conformance")]
+mod conformance;
+#[cfg(feature = "durable")]
+mod crash;
 mod decay;
 mod decisions;
+#[cfg(feature = "durable")]
+mod durable;
 mod elevation;
 mod fixture;
 mod levels;
