@@ -33,6 +33,11 @@ mod rules;
 mod book;
 mod clock;
 mod current;
+
+#[cfg(feature = "conformance")]
+pub mod conformance;
+#[cfg(feature = "durable")]
+pub mod durable;
 mod error;
 mod event;
 mod journal;

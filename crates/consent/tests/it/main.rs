@@ -3,7 +3,13 @@
 mod as_of;
 mod check;
 mod clock;
+#[cfg(feature = "conformance")]
+mod conformance;
+#[cfg(feature = "durable")]
+mod crash;
 mod dominance;
+#[cfg(feature = "durable")]
+mod durable;
 mod explain;
 mod guardians;
 mod ids;
