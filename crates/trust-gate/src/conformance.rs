@@ -117,6 +117,7 @@ pub const fn checks() -> &'static [Check] {
         gates::what_lapsed_stays_lapsed_under_an_older_clock,
         gates::an_accepted_clock_stays_accepted,
         gates::acts_beside_each_other_are_all_kept,
+        gates::an_approval_is_used_once_whatever_crashes,
         gates::what_cannot_be_stored_never_gives_a_level,
         gates::narrowing_that_could_not_be_stored_is_stored_later,
     ]

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use super::stage::{HOUR, START, Shared, Stage, agent};
+use super::stage::{HOUR, START, Shared, Stage, agent, arguments, call};
 use super::{StoreFixture, done, ensure};
-use crate::{ManualClock, MemoryStore, Scope, TrustError, TrustLevel};
+use crate::{Answer, Approval, ManualClock, MemoryStore, Scope, TrustError, TrustLevel};
 
 fn is(stage: &Stage, name: &str, expected: TrustLevel) -> Result<(), String> {
     let level = stage.level(name)?;
@@ -120,6 +120,46 @@ pub(super) fn acts_beside_each_other_are_all_kept(
     names
         .iter()
         .try_for_each(|name| is(&stage, name, TrustLevel::Suggest))
+}
+
+pub(super) fn an_approval_is_used_once_whatever_crashes(
+    fixture: &dyn StoreFixture,
+) -> Result<(), String> {
+    let (clock, call, arguments) = (ManualClock::new(START), call()?, arguments(1)?);
+    let ask = |stage: &Stage, expected: &str| -> Result<Option<Approval>, String> {
+        let answer = done("ask", stage.gate.approvals().ask(&call, &arguments))?;
+        let (is, approval) = match answer {
+            Answer::Decided(decision) | Answer::Approved(decision) => (decision.code(), None),
+            Answer::Pending(approval) | Answer::Refused(approval) => {
+                (approval.state.code(), Some(approval))
+            }
+        };
+        ensure(is == expected, || {
+            format!("the call is {is} instead of {expected}")
+        })?;
+        Ok(approval)
+    };
+    let mut asked = None;
+    crashed(fixture, &clock, |stage| {
+        let grant = stage.grant("eve", TrustLevel::ActWithApproval)?;
+        done("assign", stage.admin.assign(grant))?;
+        asked = ask(stage, "pending")?.map(|approval| approval.id);
+        Ok(())
+    })?;
+    let asked = asked.ok_or("nobody was asked")?;
+    crashed(fixture, &clock, |stage| {
+        ask(stage, "pending")?;
+        let queue = stage.admin.approvals();
+        done("approve", queue.approve(asked, &stage.ops, "known")).map(drop)
+    })?;
+    crashed(fixture, &clock, |stage| ask(stage, "approved").map(drop))?;
+    let stage = Stage::over(Shared::open(fixture), &clock)?;
+    let again = stage.gate.approvals().consume(&call, &arguments);
+    ensure(again.is_err(), || format!("it was used twice: {again:?}"))?;
+    let next = ask(&stage, "pending")?.map(|approval| approval.id);
+    ensure(next != Some(asked), || {
+        "an approval that was used waits for operators".into()
+    })
 }
 
 pub(super) fn what_cannot_be_stored_never_gives_a_level(

@@ -6,12 +6,13 @@ use std::time::Duration;
 use time::OffsetDateTime;
 use time::macros::datetime;
 
-use super::{StoreFixture, done, replayed};
+use super::{StoreFixture, done, ensure, replayed};
 use crate::event::{Event, Revision};
 use crate::store::{ClockMark, StoreError, TrustStore};
 use crate::{
-    AgentId, Decay, Effect, Grant, HistoryFilter, ManualClock, MemoryStore, OperatorId, Raise,
-    Scope, ToolPolicy, ToolRequest, TrustAdmin, TrustGate, TrustGateConfig, TrustLevel,
+    AgentId, ApprovalFilter, Arguments, Decay, Effect, Elevation, Grant, HistoryFilter,
+    ManualClock, MemoryStore, OperatorId, Raise, Scope, ToolPolicy, ToolRequest, TrustAdmin,
+    TrustGate, TrustGateConfig, TrustLevel,
 };
 
 pub(super) const START: OffsetDateTime = datetime!(2026-11-22 12:00 UTC);
@@ -90,6 +91,8 @@ impl Stage {
         let tools = admin.config().tools;
         done("policies", admin.set_tool_policies(tools, ops, why))?;
         done("accept", admin.accept_clock(ops, why))?;
+        self.elevate()?;
+        self.approve()?;
         done(
             "assign",
             admin.assign(self.grant("dee", TrustLevel::Suggest)?),
@@ -97,10 +100,52 @@ impl Stage {
         Ok(())
     }
 
+    /// Gives levels for a while, in every way.
+    fn elevate(&self) -> Result<(), String> {
+        let (ops, admin) = (&self.ops, &self.admin);
+        let mail = scope("mail")?;
+        let elevation = |name: &str, level| -> Result<_, String> {
+            let elevation = Elevation::new(agent(name)?, level, HOUR, ops.clone(), "they are late");
+            Ok(elevation.scope(mail.clone()))
+        };
+        for name in ["bee", "cee"] {
+            let elevation = elevation(name, TrustLevel::Autonomous)?;
+            done("elevate", admin.elevate(&elevation))?;
+        }
+        let ended = admin.end_elevation(&agent("bee")?, &mail, ops, "done");
+        done("end", ended)?;
+        let second: OperatorId = done("operator", "second@example.com".parse())?;
+        let broken = elevation("nobody", TrustLevel::ActAndReport)?;
+        done("break", admin.break_glass(&broken, &second)).map(drop)
+    }
+
+    /// Leaves approvals in every state that one can be left in.
+    fn approve(&self) -> Result<(), String> {
+        let grant = self.grant("eve", TrustLevel::ActWithApproval)?;
+        done("assign", self.admin.assign(grant))?;
+        let (queue, desk, call) = (self.admin.approvals(), self.gate.approvals(), call()?);
+        for number in 0..5_u8 {
+            let arguments = arguments(number)?;
+            let asked = done("request", desk.request(&call, &arguments))?.id;
+            match number {
+                1 => drop(done("approve", queue.approve(asked, &self.ops, "known"))?),
+                2 => {
+                    done("approve", queue.approve(asked, &self.ops, ""))?;
+                    let used = done("consume", desk.consume(&call, &arguments))?;
+                    ensure(used.allowed(), || "an approved call was denied".into())?;
+                }
+                3 => drop(done("deny", queue.deny(asked, &self.ops, "no"))?),
+                4 => drop(done("cancel", desk.cancel(asked))?),
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
     /// All that can be seen of it, line by line.
     pub(super) fn seen(&self) -> Result<Vec<String>, String> {
         let mut seen = Vec::new();
-        for name in ["ada", "bee", "cee", "dee", "nobody"] {
+        for name in ["ada", "bee", "cee", "dee", "eve", "nobody"] {
             for path in ["", "payments", "payments/eu", "mail"] {
                 let (agent, scope) = (agent(name)?, scope(path)?);
                 let level = self.gate.level(&agent, &scope);
@@ -114,6 +159,12 @@ impl Stage {
                 }
             }
         }
+        let all = ApprovalFilter {
+            all: true,
+            ..ApprovalFilter::default()
+        };
+        let approvals = self.admin.approvals().list(&all);
+        seen.extend(approvals.iter().map(|approval| format!("{approval:?}")));
         for event in done("history", self.admin.history(&HistoryFilter::default()))? {
             seen.push(format!("{event:?}"));
         }
@@ -123,6 +174,19 @@ impl Stage {
 
 pub(super) fn agent(name: &str) -> Result<AgentId, String> {
     done("agent", name.parse())
+}
+
+/// The call of an agent that needs an approval.
+pub(super) fn call() -> Result<ToolRequest, String> {
+    Ok(ToolRequest::new(
+        agent("eve")?,
+        done("tool", "send".parse())?,
+    ))
+}
+
+pub(super) fn arguments(number: u8) -> Result<Arguments, String> {
+    let text = format!(r#"{{"to":"ada","number":{number}}}"#);
+    done("arguments", Arguments::of_json(&text))
 }
 
 pub(super) fn scope(path: &str) -> Result<Scope, String> {

@@ -1,14 +1,16 @@
 //! A process that is killed at any moment has lost no act that it acknowledged, and comes back with no level that is higher.
 
+mod approvals;
 mod child;
+mod process;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
 
 use trust_gate::{ActKind, Event, HistoryFilter, TrustGate, TrustLevel};
 
 use crate::fixture::{agent, scope};
-use child::{Deed, Dice, Orders, Said, THREADS, at_noon, name};
+use child::{Deed, Said, THREADS, at_noon, name, obey};
+use process::{Orders, dice};
 
 const ROUNDS: u64 = 48;
 /// After how many of them a new directory is begun.
@@ -141,14 +143,9 @@ fn a_killed_process_has_lost_no_act_and_comes_back_with_no_higher_level() {
     const THIS: &str =
         "crash::a_killed_process_has_lost_no_act_and_comes_back_with_no_higher_level";
     if let Some(orders) = Orders::given() {
-        return orders.obey();
+        return obey(&orders);
     }
-    let seed = std::env::var("TRUST_GATE_SEED").map_or_else(
-        |_| u64::from(std::process::id()),
-        |seed| seed.parse().unwrap(),
-    );
-    println!("TRUST_GATE_SEED={seed}");
-    let mut dice = Dice(seed);
+    let mut dice = dice();
     let (mut acts, mut lapses, mut tried) = (0, 0, 0);
     for begun in (0..ROUNDS).step_by(ROUNDS_EACH as usize) {
         let dir = tempfile::tempdir().unwrap();
@@ -159,11 +156,9 @@ fn a_killed_process_has_lost_no_act_and_comes_back_with_no_higher_level() {
                 round,
                 seed: dice.below(u64::MAX),
             };
-            // Some are killed while they open or create.
-            let lines = dice.below(80).saturating_sub(8) as usize;
-            let longest = if lines == 0 { 30_000 } else { 4000 };
-            let moment = Duration::from_micros(dice.below(longest));
-            let heard = Heard::of(round, &orders.carried_out(THIS, lines, moment));
+            let said = orders.carried_out(THIS, &mut dice);
+            let said: Vec<_> = said.iter().map(|line| Said::parse(line)).collect();
+            let heard = Heard::of(round, &said);
             for agent in &heard {
                 acts += agent.acknowledged.len();
                 tried += usize::from(agent.tried.is_some());
