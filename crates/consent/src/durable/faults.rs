@@ -126,6 +126,25 @@ fn nothing_acknowledged_is_missing_wherever_the_disk_fails() {
 }
 
 #[test]
+fn after_any_failure_nothing_is_taken_even_if_the_disk_works() {
+    let (disk, history) = (Disk::new(), history(3));
+    let store = disk.open().unwrap();
+    store.append(Revision::ZERO, &history[..1]).unwrap();
+    store.keep_mark(mark(1)).unwrap();
+    let failure = Err(DurableError::damaged("planted"));
+    store.writer.lock().unwrap().stored(failure).unwrap_err();
+    let refused = store.append(after(&history, 1), &history[1..]);
+    assert!(stopped(&refused) && stopped(&store.keep_mark(mark(2))));
+    insta::assert_snapshot!(refused.unwrap_err(), @"the store failed: the store has stopped, and takes nothing more until it is opened again: the store is damaged: planted");
+    store.keep_mark(mark(1)).unwrap();
+    drop(store);
+    let store = disk.open().unwrap();
+    assert_eq!(replayed(&store).unwrap(), history[..1]);
+    store.append(after(&history, 1), &history[1..]).unwrap();
+    assert_eq!(store.mark().unwrap(), Some(mark(1)));
+}
+
+#[test]
 fn a_row_that_does_not_fit_is_an_error_that_names_it() {
     let history = history(4);
     let why = |rows: &[(u64, Row)], mark: Option<Row>| {
