@@ -19,7 +19,7 @@
 //! ```
 //!
 //! # Limitations
-//! - Acts are kept for good, about half a kilobyte each on the disk. Opening after a crash reads all of the file once.
+//! - Acts are kept for good, some 600 bytes each on the disk. Opening after a crash reads all of the file once.
 //! - Each row carries a fingerprint against accidents, not against people: whoever can write the file can forge it, and whoever can
 //!   put an older copy in its place has undone what came after.
 //! - An act whose storing failed may be there all the same when the store is opened again, a consent included: what the disk has of it
