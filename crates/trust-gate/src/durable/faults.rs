@@ -1,6 +1,5 @@
 //! Tests on a disk that fails, tears and forgets: whatever it does, nothing that was acknowledged is missing afterwards.
 
-use std::sync::Mutex;
 use std::time::Duration;
 
 use time::macros::datetime;
@@ -289,6 +288,8 @@ fn the_newest_row_is_not_passed_over_where_it_is_damaged_even_after_a_crash() {
 
 #[cfg(feature = "conformance")]
 mod conforms {
+    use std::sync::Mutex;
+
     use super::*;
     use crate::conformance::{StoreFixture, verify};
 
