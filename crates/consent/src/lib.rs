@@ -33,17 +33,16 @@ mod rules;
 mod book;
 mod clock;
 mod current;
-
-#[cfg(feature = "conformance")]
-pub mod conformance;
-#[cfg(feature = "durable")]
-pub mod durable;
 mod error;
 mod event;
 mod journal;
 mod memory;
 mod store;
 
+#[cfg(feature = "conformance")]
+pub mod conformance;
+#[cfg(feature = "durable")]
+pub mod durable;
 #[cfg(feature = "receipts")]
 pub mod receipt;
 
