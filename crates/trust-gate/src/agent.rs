@@ -13,7 +13,7 @@ use crate::scope::{self, Scope};
 #[derive(Debug, Clone, Default)]
 pub(crate) struct AgentRecord {
     /// Sorted by the scope's text. A scope with nothing in it is not kept.
-    slots: Vec<Slot>,
+    slots: Arc<[Slot]>,
 }
 
 /// What is assigned on exactly one scope: at most one of each.
@@ -51,16 +51,29 @@ impl AgentRecord {
     /// What is assigned on exactly this scope.
     #[inline]
     pub(crate) fn slot(&self, scope: &str) -> Option<&Slot> {
+        if scope.is_empty() {
+            return self.slots.first().filter(|slot| slot.scope.is_root());
+        }
         self.place(scope)
             .ok()
             .and_then(|place| self.slots.get(place))
     }
 
+    /// What is assigned on the root, if nothing is assigned on any other scope.
+    #[inline]
+    fn root_alone(&self) -> Option<&Slot> {
+        match &*self.slots {
+            [slot] if slot.scope.is_root() => Some(slot),
+            _ => None,
+        }
+    }
+
     /// Changes what is assigned on exactly this scope.
     pub(crate) fn change(&mut self, scope: &Scope, change: impl FnOnce(&mut Slot)) {
         let found = self.place(scope.as_str());
+        let mut slots = self.slots.to_vec();
         let place = found.unwrap_or_else(|place| {
-            self.slots.insert(
+            slots.insert(
                 place,
                 Slot {
                     scope: scope.clone(),
@@ -72,12 +85,13 @@ impl AgentRecord {
             );
             place
         });
-        if let Some(slot) = self.slots.get_mut(place) {
+        if let Some(slot) = slots.get_mut(place) {
             change(slot);
             if slot.is_empty() {
-                self.slots.remove(place);
+                slots.remove(place);
             }
         }
+        self.slots = slots.into();
     }
 
     /// Every assignment, by scope.
@@ -179,30 +193,47 @@ impl<'a> Found<'a> {
             elevation: None,
             default_level: rules.default_level,
         };
-        let Some(agent) = agent else { return nothing };
-        let exact = rules.scope_mode == ScopeMode::Exact;
-        let mut found = nothing;
+        match agent {
+            None => nothing,
+            Some(agent) => match agent.root_alone() {
+                Some(root) => nothing.and(root, scope.is_root(), true),
+                None => nothing.walk(agent, scope, rules.scope_mode),
+            },
+        }
+    }
+
+    fn walk(self, agent: &'a AgentRecord, scope: &Scope, mode: ScopeMode) -> Self {
+        let mut found = self;
         let mut next = Some(scope.as_str());
         while let Some(path) = next {
             next = scope::outer(path);
-            let Some(slot) = agent.slot(path) else {
-                continue;
-            };
-            if found.base.is_none() && (!exact || path.is_empty() || path == scope.as_str()) {
-                found.base = slot.base.as_ref();
-            }
-            if path == scope.as_str() {
-                found.elevation = slot.elevation.as_ref();
-            }
-            if let Some((level, _)) = slot.cap {
-                found.cap = found.cap.min(level);
-            }
-            if let Some(quarantine) = &slot.quarantine {
-                found.cap = TrustLevel::Observer;
-                found.quarantine = found.quarantine.or(Some(quarantine));
+            // Each path leads to the scope, so its length alone tells whether it is the scope's own.
+            let is_own = path.len() == scope.as_str().len();
+            let gives = mode == ScopeMode::Hierarchical || is_own || path.is_empty();
+            if let Some(slot) = agent.slot(path) {
+                found = found.and(slot, is_own, gives);
             }
         }
         found
+    }
+
+    /// Takes one more slot into account, further out than those before. `gives`: its grant counts if none did before.
+    #[inline]
+    fn and(mut self, slot: &'a Slot, is_own: bool, gives: bool) -> Self {
+        if self.base.is_none() && gives {
+            self.base = slot.base.as_ref();
+        }
+        if is_own {
+            self.elevation = slot.elevation.as_ref();
+        }
+        if let Some((level, _)) = slot.cap {
+            self.cap = self.cap.min(level);
+        }
+        if let Some(quarantine) = &slot.quarantine {
+            self.cap = TrustLevel::Observer;
+            self.quarantine = self.quarantine.or(Some(quarantine));
+        }
+        self
     }
 
     /// Whether the level is the same at all times.

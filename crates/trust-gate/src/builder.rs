@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::admin::TrustAdmin;
-use crate::clock::{Clock, SystemClock};
+use crate::clock::{Clock, SystemClock, Timepiece};
 use crate::config::TrustGateConfig;
 use crate::error::TrustError;
 use crate::gate::TrustGate;
@@ -18,7 +18,7 @@ use crate::store::TrustStore;
 pub struct TrustGateBuilder {
     config: TrustGateConfig,
     configured_by: Option<OperatorId>,
-    clock: Box<dyn Clock>,
+    clock: Timepiece,
     store: Box<dyn TrustStore>,
 }
 
@@ -37,7 +37,7 @@ impl TrustGateBuilder {
 
     /// Sets the clock.
     pub fn clock(mut self, clock: impl Clock) -> Self {
-        self.clock = Box::new(clock);
+        self.clock = Timepiece::new(clock);
         self
     }
 
@@ -69,7 +69,7 @@ impl Default for TrustGateBuilder {
         Self {
             config: TrustGateConfig::default(),
             configured_by: None,
-            clock: Box::new(SystemClock::new()),
+            clock: Timepiece::new(SystemClock::new()),
             store: Box::new(MemoryStore::default()),
         }
     }

@@ -2,10 +2,13 @@
 //!
 //! This is the only file that asks the operating system for the time.
 
+use std::any::TypeId;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use time::OffsetDateTime;
+
+use crate::moment::Moment;
 
 /// Where the time comes from. A closure that returns an [`OffsetDateTime`] is a clock.
 pub trait Clock: Send + Sync + 'static {
@@ -65,6 +68,46 @@ impl Clock for SystemClock {
         use std::time::Instant;
         static START: LazyLock<Instant> = LazyLock::new(Instant::now);
         Some(START.elapsed())
+    }
+}
+
+/// A clock as the gate reads it.
+pub(crate) enum Timepiece {
+    /// The system's, whose nanoseconds need not become a date first: that costs as much as reading them.
+    System,
+    /// Any other.
+    Given(Box<dyn Clock>),
+}
+
+impl Timepiece {
+    pub(crate) fn new<C: Clock>(clock: C) -> Self {
+        if TypeId::of::<C>() == TypeId::of::<SystemClock>() {
+            Self::System
+        } else {
+            Self::Given(Box::new(clock))
+        }
+    }
+
+    #[inline]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this file owns the operating system's clocks"
+    )]
+    pub(crate) fn wall(&self) -> Moment {
+        match self {
+            Self::System => match SystemTime::now().duration_since(SystemTime::UNIX_EPOCH) {
+                Ok(since) => Moment::from_nanos(0).after(since),
+                Err(_) => SystemClock.now().into(),
+            },
+            Self::Given(clock) => clock.now().into(),
+        }
+    }
+
+    pub(crate) fn elapsed(&self) -> Option<Duration> {
+        match self {
+            Self::System => SystemClock.elapsed(),
+            Self::Given(clock) => clock.elapsed(),
+        }
     }
 }
 

@@ -18,16 +18,22 @@ use crate::scope::Scope;
 pub struct TrustDecision {
     pub(crate) agent: AgentId,
     pub(crate) scope: Scope,
-    /// Kept only where the reason speaks of it.
-    pub(crate) tool: Option<ToolName>,
     pub(crate) outcome: TrustOutcome,
     pub(crate) effective: TrustLevel,
     pub(crate) required: Option<TrustLevel>,
     pub(crate) elevated: Option<Elevated>,
-    /// What was used up so that the call may run.
-    pub(crate) approval: Option<ApprovalId>,
+    pub(crate) particular: Option<Particular>,
     pub(crate) revision: Revision,
     pub(crate) at: Moment,
+}
+
+/// What only some answers have to tell, and never both at once. One field for the two keeps a denial as an error small.
+#[derive(Debug, Clone)]
+pub(crate) enum Particular {
+    /// The tool that no policy names, of which the reason speaks.
+    Unknown(ToolName),
+    /// What was used up so that the call may run.
+    Approved(ApprovalId),
 }
 
 /// What may happen now.
@@ -136,7 +142,7 @@ impl TrustDecision {
     #[must_use]
     pub const fn code(&self) -> &'static str {
         match self.outcome {
-            TrustOutcome::Permit { .. } if self.approval.is_some() => "approved",
+            TrustOutcome::Permit { .. } if self.approval().is_some() => "approved",
             TrustOutcome::Permit { .. } => "sufficient",
             TrustOutcome::NeedsApproval { .. } => "needs_approval",
             TrustOutcome::ProposeOnly => "propose_only",
@@ -189,7 +195,10 @@ impl TrustDecision {
     /// The approval that was used up so that the call may run.
     #[must_use]
     pub const fn approval(&self) -> Option<ApprovalId> {
-        self.approval
+        match self.particular {
+            Some(Particular::Approved(approval)) => Some(approval),
+            _ => None,
+        }
     }
 
     /// The last administrative act that this takes into account.
@@ -248,7 +257,7 @@ struct Reason<'a>(&'a TrustDecision);
 impl fmt::Display for Reason<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let decision = self.0;
-        if let Some(tool) = &decision.tool {
+        if let Some(Particular::Unknown(tool)) = &decision.particular {
             return write!(f, "Tool '{tool}' is not named by any tool policy.");
         }
         write!(f, "Agent '{}'", decision.agent)?;
@@ -263,7 +272,7 @@ impl fmt::Display for Reason<'_> {
         match decision.outcome {
             TrustOutcome::Permit { .. } => {
                 write!(f, ", which satisfies the required level {required}")?;
-                match decision.approval {
+                match decision.approval() {
                     Some(approval) => {
                         write!(f, ", and approval {approval} lets the call run once.")
                     }

@@ -9,7 +9,7 @@ use crate::agent::Standing;
 use crate::approval::Approvals;
 use crate::assignment::{Assignment, AssignmentKind};
 use crate::builder::TrustGateBuilder;
-use crate::decision::{DenyReason, Elevated, Obligations, TrustDecision, TrustOutcome};
+use crate::decision::{DenyReason, Elevated, Obligations, Particular, TrustDecision, TrustOutcome};
 use crate::effect::Effect;
 use crate::event::Revision;
 use crate::judge::judge;
@@ -64,7 +64,7 @@ impl TrustGate {
     /// # Ok::<(), trust_gate::TrustError>(())
     /// ```
     pub fn check<R: AsRef<ToolRequest> + ?Sized>(&self, request: &R) -> TrustDecision {
-        self.check_at(request, self.0.wall())
+        self.call(request.as_ref(), self.0.wall())
     }
 
     /// Judges a tool call on a wall time that the caller has read, so that one reading serves several components.
@@ -75,7 +75,7 @@ impl TrustGate {
         request: &R,
         wall: OffsetDateTime,
     ) -> TrustDecision {
-        self.judge(&self.0.present(), request.as_ref(), wall.into())
+        self.call(request.as_ref(), wall.into())
     }
 
     /// Judges whether an agent has at least this level in a scope, now. The levels are compared and nothing else.
@@ -87,7 +87,7 @@ impl TrustGate {
         scope: &Scope,
         required: TrustLevel,
     ) -> TrustDecision {
-        self.check_level_at(agent, scope, required, self.0.wall())
+        self.ordinal(agent, scope, required, self.0.wall())
     }
 
     /// Judges as [`check_level`](Self::check_level), on a wall time that the caller has read.
@@ -98,36 +98,26 @@ impl TrustGate {
         required: TrustLevel,
         wall: OffsetDateTime,
     ) -> TrustDecision {
-        self.decide(
-            &self.0.present(),
-            (agent, scope),
-            Some(Demand::ordinal(required)),
-            None,
-            wall.into(),
-        )
+        self.ordinal(agent, scope, required, wall.into())
     }
 
     /// The level an agent has in a scope, and where it comes from. Allocates.
     #[must_use]
     pub fn level(&self, agent: &AgentId, scope: &Scope) -> EffectiveLevel {
-        self.level_at(agent, scope, self.0.wall())
+        self.standing(agent, scope, self.0.wall())
     }
 
     /// The level as [`level`](Self::level) tells it, on a wall time that the caller has read.
     #[must_use]
     pub fn level_at(&self, agent: &AgentId, scope: &Scope, wall: OffsetDateTime) -> EffectiveLevel {
-        let present = self.0.present();
-        let (standing, at) = self.0.standing(&present, agent, scope, wall.into());
-        EffectiveLevel::new(&standing, present.snapshot.revision, at)
+        self.standing(agent, scope, wall.into())
     }
 
     /// When the level of an agent in a scope will next drop by itself, and to what; `None` if it will not.
     #[must_use]
     pub fn next_change(&self, agent: &AgentId, scope: &Scope) -> Option<LevelChange> {
         let present = self.0.present();
-        let (standing, at) = self
-            .0
-            .standing(&present, agent, scope, self.0.wall().into());
+        let (standing, at) = self.0.standing(&present, agent, scope, self.0.wall());
         let fall = standing.found.next_fall(at)?;
         Some(LevelChange {
             at: fall.since.to_datetime(),
@@ -159,10 +149,16 @@ impl TrustGate {
     #[must_use]
     pub fn now(&self) -> OffsetDateTime {
         let present = self.0.present();
-        self.0.reading(&present, self.0.wall().into()).to_datetime()
+        self.0.reading(&present, self.0.wall()).to_datetime()
+    }
+
+    #[inline]
+    fn call(&self, request: &ToolRequest, wall: Moment) -> TrustDecision {
+        self.judge(&self.0.present(), request, wall)
     }
 
     /// Judges a tool call on one state.
+    #[inline]
     pub(crate) fn judge(
         &self,
         present: &Present,
@@ -180,23 +176,38 @@ impl TrustGate {
             }),
             None => asked.map(Demand::ordinal),
         };
-        let mut decision = self.decide(
+        let unknown = demand.is_none().then_some(&request.tool);
+        self.decide(
             present,
             (&request.agent, &request.scope),
+            unknown,
             demand,
             request.at_most,
             wall,
-        );
-        if decision.outcome == TrustOutcome::Deny(DenyReason::UnknownTool) {
-            decision.tool = Some(request.tool.clone());
-        }
-        decision
+        )
     }
 
+    fn ordinal(
+        &self,
+        agent: &AgentId,
+        scope: &Scope,
+        required: TrustLevel,
+        wall: Moment,
+    ) -> TrustDecision {
+        let demand = Some(Demand::ordinal(required));
+        self.decide(&self.0.present(), (agent, scope), None, demand, None, wall)
+    }
+
+    #[inline(always)]
+    #[expect(
+        clippy::inline_always,
+        reason = "measured: what it returns is large, and copying that is a tenth of a check"
+    )]
     fn decide(
         &self,
         present: &Present,
         (agent, scope): (&AgentId, &Scope),
+        unknown: Option<&ToolName>,
         demand: Option<Demand>,
         at_most: Option<TrustLevel>,
         wall: Moment,
@@ -228,15 +239,20 @@ impl TrustGate {
         TrustDecision {
             agent: agent.clone(),
             scope: scope.clone(),
-            tool: None,
             outcome,
             effective,
             required: demand.map(|demand| demand.required),
             elevated,
-            approval: None,
+            particular: unknown.cloned().map(Particular::Unknown),
             revision: present.snapshot.revision,
             at,
         }
+    }
+
+    fn standing(&self, agent: &AgentId, scope: &Scope, wall: Moment) -> EffectiveLevel {
+        let present = self.0.present();
+        let (standing, at) = self.0.standing(&present, agent, scope, wall);
+        EffectiveLevel::new(&standing, present.snapshot.revision, at)
     }
 }
 

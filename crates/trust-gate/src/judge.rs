@@ -3,7 +3,7 @@
 use std::num::NonZeroU8;
 
 use crate::approval::ApprovalId;
-use crate::decision::{DenyReason, Obligations, TrustDecision, TrustOutcome};
+use crate::decision::{DenyReason, Obligations, Particular, TrustDecision, TrustOutcome};
 use crate::effect::Effect;
 use crate::level::TrustLevel;
 use crate::policy::Demand;
@@ -38,7 +38,7 @@ pub(crate) fn approved(decision: TrustDecision, approval: ApprovalId) -> TrustDe
     };
     TrustDecision {
         outcome: TrustOutcome::Permit { obligations },
-        approval: Some(approval),
+        particular: Some(Particular::Approved(approval)),
         ..decision
     }
 }

@@ -47,12 +47,14 @@ impl Ladder {
     }
 
     /// Whether time changes nothing here.
+    #[inline]
     pub(crate) fn is_timeless(&self) -> bool {
         self.falls.is_empty() && self.expires.is_none()
     }
 
     /// The level at `at`, and since when. A lapsed grant leaves what the default level leaves, and never more than it
     /// could have come down to by itself.
+    #[inline]
     pub(crate) fn at(&self, at: Moment, default_level: TrustLevel) -> Rung {
         if let Some(expires) = self.expires.filter(|expires| at >= *expires) {
             return Rung {

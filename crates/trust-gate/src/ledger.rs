@@ -4,11 +4,10 @@ use std::convert::Infallible;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arc_swap::ArcSwap;
-use time::OffsetDateTime;
 
-use crate::agent::Standing;
+use crate::agent::{Found, Standing};
 use crate::approval::{Bell, Board};
-use crate::clock::Clock;
+use crate::clock::Timepiece;
 use crate::config::{Rules, TrustGateConfig};
 use crate::error::TrustError;
 use crate::event::{Act, Event, HistoryFilter, Revision};
@@ -20,7 +19,7 @@ use crate::store::{ClockMark, StoreError, TrustStore};
 use crate::timeline::Timeline;
 
 pub(crate) struct Ledger {
-    clock: Box<dyn Clock>,
+    clock: Timepiece,
     store: Box<dyn TrustStore>,
     present: ArcSwap<Present>,
     writer: Mutex<Writer>,
@@ -84,7 +83,7 @@ pub enum Raise {
 impl Ledger {
     /// Replays the store, then sets the rules if they are not the ones in force.
     pub(crate) fn open(
-        clock: Box<dyn Clock>,
+        clock: Timepiece,
         store: Box<dyn TrustStore>,
         config: TrustGateConfig,
         by: &OperatorId,
@@ -97,12 +96,7 @@ impl Ledger {
             .mark()?
             .filter(|mark| mark.epoch == epoch)
             .map(|mark| mark.at.into());
-        let timeline = Timeline::new(
-            epoch,
-            kept.max(accepted),
-            clock.now().into(),
-            clock.elapsed(),
-        );
+        let timeline = Timeline::new(epoch, kept.max(accepted), clock.wall(), clock.elapsed());
         let writer = Writer {
             last,
             stored: last,
@@ -121,7 +115,7 @@ impl Ledger {
             bell: Arc::default(),
         };
         // The mark moves up to here at once: whoever opens the gate next begins no earlier.
-        ledger.reading(&ledger.present(), ledger.wall().into());
+        ledger.reading(&ledger.present(), ledger.wall());
         if !unchanged {
             let reason = "configuration at start";
             ledger.act(by, reason, Raise::Allow, |_, _| {
@@ -138,8 +132,9 @@ impl Ledger {
         self.present.load()
     }
 
-    pub(crate) fn wall(&self) -> OffsetDateTime {
-        self.clock.now()
+    #[inline]
+    pub(crate) fn wall(&self) -> Moment {
+        self.clock.wall()
     }
 
     /// The safe reading for a wall time.
@@ -154,7 +149,11 @@ impl Ledger {
     }
 
     /// How an agent stands in a scope, and the reading on which that was found. What is seen to have fallen stays so.
-    #[inline]
+    #[inline(always)]
+    #[expect(
+        clippy::inline_always,
+        reason = "measured: what it returns is large, and copying that is a tenth of a check"
+    )]
     pub(crate) fn standing<'p>(
         &self,
         present: &'p Present,
@@ -163,15 +162,21 @@ impl Ledger {
         wall: Moment,
     ) -> (Standing<'p>, Moment) {
         let found = present.snapshot.find(agent, scope);
-        let glanced = if found.is_timeless() {
-            present.timeline.glance(wall)
-        } else {
-            None
-        };
-        let at = glanced.unwrap_or_else(|| self.reading(present, wall));
+        let at = self.time_for(present, &found, wall);
         let standing = found.at(at);
         self.saw(&present.timeline, standing.fell_at);
         (standing, at)
+    }
+
+    /// The reading on which to judge what was found. Of what time does not change it asks no more than it must.
+    #[inline]
+    fn time_for(&self, present: &Present, found: &Found<'_>, wall: Moment) -> Moment {
+        if found.is_timeless()
+            && let Some(at) = present.timeline.glance(wall)
+        {
+            return at;
+        }
+        self.reading(present, wall)
     }
 
     /// Performs one act of an operator: `draft` says which, looking at the state it acts on and the time. Blocks while
@@ -229,7 +234,7 @@ impl Ledger {
             Err(poison) => (poison.into_inner(), true),
         };
         let present = self.present.load_full();
-        let wall = Moment::from(self.clock.now());
+        let wall = self.clock.wall();
         let at = self.reading(&present, wall);
         let act = match draft(&present, Now { at, wall })? {
             Step::Do(act) => act,
@@ -317,7 +322,7 @@ impl Ledger {
 
     /// Whether an approval is pending though its time is up.
     pub(crate) fn has_overdue_approvals(&self) -> bool {
-        let at = self.reading(&self.present(), self.wall().into());
+        let at = self.reading(&self.present(), self.wall());
         self.board().has_overdue(at)
     }
 

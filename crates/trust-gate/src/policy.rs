@@ -118,10 +118,11 @@ impl Demand {
     }
 }
 
-/// All rules in order, indexed so that finding the first match walks only the globs before the exact one.
+/// All rules in order, indexed so that finding the first match walks globs only for a tool that no rule spells out.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct PolicyTable {
     demands: Box<[Demand]>,
+    /// For each name spelt out, the first rule that matches it, be it a glob before the one that spells it.
     exact: HashMap<ToolName, usize, CarriedHash>,
     globs: Box<[(usize, ToolPattern)]>,
 }
@@ -139,10 +140,9 @@ impl PolicyTable {
                 approvers: policy.approvers,
             });
             if policy.tool.is_exact() {
-                table
-                    .exact
-                    .entry(policy.tool.as_str().try_into()?)
-                    .or_insert(index);
+                let tool: ToolName = policy.tool.as_str().try_into()?;
+                let first = first_glob(&globs, &tool).unwrap_or(index);
+                table.exact.entry(tool).or_insert(first);
             } else {
                 globs.push((index, policy.tool.clone()));
             }
@@ -155,17 +155,18 @@ impl PolicyTable {
     /// The place of the first rule that matches.
     #[inline]
     pub(crate) fn position(&self, tool: &ToolName) -> Option<usize> {
-        let exact = self.exact.get(tool).copied();
-        self.globs
-            .iter()
-            .take_while(|(index, _)| exact.is_none_or(|exact| *index < exact))
-            .find(|(_, glob)| glob.matches(tool))
-            .map(|(index, _)| *index)
-            .or(exact)
+        let spelt_out = self.exact.get(tool).copied();
+        spelt_out.or_else(|| first_glob(&self.globs, tool))
     }
 
     #[inline]
     pub(crate) fn find(&self, tool: &ToolName) -> Option<&Demand> {
         self.demands.get(self.position(tool)?)
     }
+}
+
+fn first_glob(globs: &[(usize, ToolPattern)], tool: &ToolName) -> Option<usize> {
+    let mut globs = globs.iter();
+    let (index, _) = globs.find(|(_, glob)| glob.matches(tool))?;
+    Some(*index)
 }

@@ -22,7 +22,7 @@ use crate::scope::Scope;
 
 const SHARDS: usize = 256;
 
-type Shard = HashMap<AgentId, Arc<AgentRecord>, CarriedHash>;
+type Shard = HashMap<AgentId, AgentRecord, CarriedHash>;
 
 #[derive(Debug, Clone)]
 pub(crate) struct Snapshot {
@@ -54,10 +54,7 @@ impl Snapshot {
 
     #[inline]
     pub(crate) fn agent(&self, agent: &AgentId) -> Option<&AgentRecord> {
-        self.shards
-            .get(agent.shard(SHARDS))?
-            .get(agent)
-            .map(Arc::as_ref)
+        self.shards.get(agent.shard(SHARDS))?.get(agent)
     }
 
     /// What is assigned to an agent on exactly this scope.
@@ -66,9 +63,7 @@ impl Snapshot {
     }
 
     pub(crate) fn agents(&self) -> impl Iterator<Item = (&AgentId, &AgentRecord)> {
-        self.shards
-            .iter()
-            .flat_map(|shard| shard.iter().map(|(agent, record)| (agent, &**record)))
+        self.shards.iter().flat_map(|shard| shard.iter())
     }
 
     /// What counts for an agent in a scope.
@@ -217,7 +212,7 @@ impl Snapshot {
             return;
         };
         let shard = Arc::make_mut(shard);
-        let record = Arc::make_mut(shard.entry(agent.clone()).or_default());
+        let record = shard.entry(agent.clone()).or_default();
         record.change(scope, change);
         if record.is_empty() {
             shard.remove(agent);

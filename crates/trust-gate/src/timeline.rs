@@ -47,6 +47,7 @@ impl Timeline {
     }
 
     /// The reading if elapsed time need not be asked: wall time has not moved on noticeably since it last was.
+    #[inline]
     pub(crate) fn glance(&self, wall: Moment) -> Option<Moment> {
         let mark = self.mark();
         (wall < mark.after(MARK_STEP)).then(|| mark.max(wall))
@@ -63,6 +64,7 @@ impl Timeline {
     }
 
     /// Sees to it that no earlier time is read again.
+    #[inline]
     pub(crate) fn advance(&self, at: Moment) {
         if at > self.mark() {
             self.mark.fetch_max(at.as_nanos(), Ordering::AcqRel);
@@ -87,6 +89,7 @@ impl Timeline {
     }
 
     /// Whether a fall at `at` is not yet covered by the stored mark. It must be, or a restart could undo it.
+    #[inline]
     pub(crate) fn must_store(&self, at: Moment) -> bool {
         at > self.stored()
     }
@@ -103,10 +106,12 @@ impl Timeline {
         self.anchor.after(passed.unwrap_or_default())
     }
 
+    #[inline]
     fn mark(&self) -> Moment {
         Moment::from_nanos(self.mark.load(Ordering::Acquire))
     }
 
+    #[inline]
     fn stored(&self) -> Moment {
         Moment::from_nanos(self.stored.load(Ordering::Acquire))
     }

@@ -1,5 +1,6 @@
 //! Behaviour through the public API. One file, one theme.
 
+mod allocations;
 mod as_of;
 mod check;
 mod clock;

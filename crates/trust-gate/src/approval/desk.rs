@@ -147,7 +147,7 @@ impl Approvals {
     pub fn get(&self, id: ApprovalId) -> Option<Approval> {
         let ledger = &self.0.0;
         let present = ledger.present();
-        let at = ledger.reading(&present, ledger.wall().into());
+        let at = ledger.reading(&present, ledger.wall());
         let approval = ledger.board().get(id)?.seen_at(at);
         if approval.state == ApprovalState::Expired {
             // Told once, it stays so, whatever the clock does.

@@ -33,7 +33,7 @@ impl ApprovalQueue<'_> {
     pub fn list(&self, filter: &ApprovalFilter) -> Vec<Approval> {
         let ledger = &self.0.0;
         let present = ledger.present();
-        let at = ledger.reading(&present, ledger.wall().into());
+        let at = ledger.reading(&present, ledger.wall());
         let wanted = |approval: &&Approval| {
             (filter.all || approval.state_at(at) == ApprovalState::Pending)
                 && filter

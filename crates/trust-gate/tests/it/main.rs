@@ -1,6 +1,7 @@
 //! What the gate promises, through its public API. One file a theme.
 
 mod acts;
+mod allocations;
 mod approvals;
 mod approvals_model;
 mod arguments;

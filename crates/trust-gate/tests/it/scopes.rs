@@ -1,6 +1,6 @@
 //! Which assignments count where, in both modes.
 
-use trust_gate::{Raise, ScopeMode, TrustError, TrustGateConfig, TrustLevel};
+use trust_gate::{Elevation, Raise, ScopeMode, TrustError, TrustGateConfig, TrustLevel};
 
 use crate::fixture::{Fixture, agent, ops, scope};
 
@@ -188,4 +188,19 @@ fn clearing_what_does_not_raise_needs_no_leave() {
         .clear(&agent("a"), &scope("payments"), &ops(), "", Raise::Refuse)
         .unwrap();
     assert_eq!((event.before, event.after), (Some(Suggest), Some(Monitor)));
+}
+
+#[test]
+fn what_is_assigned_on_the_root_alone_reaches_every_scope_but_for_an_elevation() {
+    for f in [Fixture::new(), exact()] {
+        f.grant("a", "", Monitor);
+        let hour = std::time::Duration::from_secs(3_600);
+        let elevation = Elevation::new(agent("a"), ActWithApproval, hour, ops(), "a test of it");
+        f.admin.elevate(&elevation).unwrap();
+        let levels = |f: &Fixture| (f.level("a", ""), f.level("a", "payments/eu"));
+        assert_eq!(levels(&f), (ActWithApproval, Monitor));
+        let cap = f.admin.cap(&agent("a"), &scope(""), Observer, &ops(), "");
+        cap.unwrap();
+        assert_eq!(levels(&f), (Observer, Observer));
+    }
 }
