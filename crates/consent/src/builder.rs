@@ -6,7 +6,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 
 use crate::authority::AuthorityCheck;
-use crate::clock::{Clock, SystemClock};
+use crate::clock::{Clock, SystemClock, Timepiece};
 use crate::config::ConsentConfig;
 use crate::error::ConsentError;
 use crate::event::Event;
@@ -23,7 +23,7 @@ use crate::store::ConsentStore;
 #[must_use = "a builder makes nothing until `build`"]
 pub struct ConsentBuilder {
     config: ConsentConfig,
-    clock: Box<dyn Clock>,
+    clock: Timepiece,
     store: Box<dyn ConsentStore>,
     authority: Option<Box<dyn AuthorityCheck>>,
 }
@@ -32,7 +32,7 @@ impl ConsentBuilder {
     pub(crate) fn new() -> Self {
         Self {
             config: ConsentConfig::default(),
-            clock: Box::new(SystemClock),
+            clock: Timepiece::new(SystemClock),
             store: Box::new(MemoryStore::default()),
             authority: None,
         }
@@ -46,7 +46,7 @@ impl ConsentBuilder {
     /// The clock; by default the operating system's.
     pub fn clock(self, clock: impl Clock) -> Self {
         Self {
-            clock: Box::new(clock),
+            clock: Timepiece::new(clock),
             ..self
         }
     }

@@ -2,10 +2,13 @@
 //!
 //! This is the one file that asks the operating system.
 
+use std::any::TypeId;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use time::OffsetDateTime;
+
+use crate::mark::{nanos, nanos_of};
 
 /// Where the time comes from. Any closure that returns an [`OffsetDateTime`] is a clock.
 pub trait Clock: Send + Sync + 'static {
@@ -65,6 +68,59 @@ impl Clock for SystemClock {
         use std::time::Instant;
         static START: LazyLock<Instant> = LazyLock::new(Instant::now);
         Some(START.elapsed())
+    }
+}
+
+/// A clock as the gate reads it.
+pub(crate) enum Timepiece {
+    /// The system's, whose nanoseconds need not become a date first: that costs as much as reading them.
+    System,
+    /// Any other.
+    Given(Box<dyn Clock>),
+}
+
+impl Timepiece {
+    pub(crate) fn new<C: Clock>(clock: C) -> Self {
+        if TypeId::of::<C>() == TypeId::of::<SystemClock>() {
+            Self::System
+        } else {
+            Self::Given(Box::new(clock))
+        }
+    }
+
+    /// Wall time now, for an act that keeps it as a date.
+    pub(crate) fn now(&self) -> OffsetDateTime {
+        match self {
+            Self::System => SystemClock.now(),
+            Self::Given(clock) => clock.now(),
+        }
+    }
+
+    /// Wall time now in nanoseconds since 1970, saturating.
+    #[inline]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this file owns the operating system's clock"
+    )]
+    pub(crate) fn wall(&self) -> i64 {
+        match self {
+            Self::System => match SystemTime::now().duration_since(SystemTime::UNIX_EPOCH) {
+                Ok(since) => nanos_of(since),
+                Err(_) => nanos(SystemClock.now()),
+            },
+            Self::Given(clock) => nanos(clock.now()),
+        }
+    }
+
+    pub(crate) const fn is_system(&self) -> bool {
+        matches!(self, Self::System)
+    }
+
+    pub(crate) fn elapsed(&self) -> Option<Duration> {
+        match self {
+            Self::System => SystemClock.elapsed(),
+            Self::Given(clock) => clock.elapsed(),
+        }
     }
 }
 

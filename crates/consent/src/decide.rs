@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use crate::config::ConsentConfig;
 use crate::decision::{ConsentDecision, ConsentOutcome};
+use crate::id::Revision;
 use crate::index::Index;
 use crate::query::ConsentQuery;
-use crate::rules::{Question, Verdict, judge};
+use crate::rules::{Question, Verdict, View, judge};
 
 /// The decision; and, of a denial, when the last of the consents ended that would have permitted it.
 #[inline]
@@ -17,6 +18,18 @@ pub(crate) fn decide(
     now: i64,
 ) -> (ConsentDecision, Option<i64>) {
     let view = index.view(query.agent_id(), query.subject_asked());
+    judge_all(&view, index.revision, config, query, now)
+}
+
+/// Decides as [`decide`] does, on rules that were looked up before.
+#[inline]
+pub(crate) fn judge_all(
+    view: &View<'_>,
+    revision: Revision,
+    config: ConsentConfig,
+    query: &ConsentQuery,
+    now: i64,
+) -> (ConsentDecision, Option<i64>) {
     let mut decision = ConsentDecision {
         query: query.clone(),
         outcome: ConsentOutcome::Permit,
@@ -24,7 +37,7 @@ pub(crate) fn decide(
         nth: 0,
         several_grantors: false,
         at: now,
-        revision: index.revision,
+        revision,
     };
     for (nth, data_type) in query.data_types().enumerate() {
         let question = Question {
@@ -32,7 +45,7 @@ pub(crate) fn decide(
             purpose: query.purpose_asked(),
             operation: query.operation_asked(),
         };
-        match judge(&view, question, now) {
+        match judge(view, question, now) {
             Verdict::Granted(rule) if nth == 0 => decision.record = Some(Arc::clone(rule.record())),
             Verdict::Granted(rule) => {
                 let first = decision

@@ -7,15 +7,16 @@ use arc_swap::ArcSwap;
 use time::OffsetDateTime;
 
 use crate::builder::ConsentBuilder;
-use crate::clock::Clock;
+use crate::clock::Timepiece;
 use crate::config::ConsentConfig;
-use crate::decide::decide;
+use crate::decide::judge_all;
 use crate::decision::ConsentDecision;
 use crate::explain::{Explanation, explain};
 use crate::id::Revision;
 use crate::index::Index;
-use crate::mark::{Mark, instant};
+use crate::mark::{Mark, instant, nanos};
 use crate::query::ConsentQuery;
+use crate::rules::View;
 use crate::store::{ClockMark, ConsentStore};
 
 /// Checks whether there is consent. Cheap to clone, to be given to the code that an agent drives.
@@ -42,7 +43,7 @@ pub struct ConsentGate(pub(crate) Arc<Shared>);
 /// What both handles share. With the store it keeps the time; only the ledger writes acts.
 pub(crate) struct Shared {
     pub(crate) published: ArcSwap<Published>,
-    pub(crate) clock: Box<dyn Clock>,
+    pub(crate) clock: Timepiece,
     pub(crate) store: Box<dyn ConsentStore>,
     pub(crate) config: ConsentConfig,
 }
@@ -61,7 +62,7 @@ impl ConsentGate {
 
     /// Answers one query, now.
     pub fn check(&self, query: &ConsentQuery) -> ConsentDecision {
-        self.check_at(query, self.0.clock.now())
+        self.ask(query, self.0.clock.wall())
     }
 
     /// Answers one query at a wall time that the caller has read, so that one reading can serve several gates.
@@ -69,9 +70,15 @@ impl ConsentGate {
     /// Elapsed time is still the gate's own, and so is its memory: a `wall` earlier than what this gate has already
     /// seen, or knows to have passed, counts as that later instant. So no lapsed consent revives.
     pub fn check_at(&self, query: &ConsentQuery, wall: OffsetDateTime) -> ConsentDecision {
+        self.ask(query, nanos(wall))
+    }
+
+    fn ask(&self, query: &ConsentQuery, wall: i64) -> ConsentDecision {
         let published = self.0.published.load();
-        let now = self.0.read_at(&published.mark, wall);
-        let (decision, lapsed_at) = decide(&published.index, self.0.config, query, now);
+        let index = &published.index;
+        let view = index.view(query.agent_id(), query.subject_asked());
+        let now = self.0.time_for(&published.mark, &view, wall);
+        let (decision, lapsed_at) = judge_all(&view, index.revision, self.0.config, query, now);
         if let Some(lapsed_at) = lapsed_at {
             self.0.saw_lapse(&published.mark, lapsed_at);
         }
@@ -100,7 +107,7 @@ impl ConsentGate {
     /// Like [`explain`](Self::explain), at a wall time that the caller has read, as in [`check_at`](Self::check_at).
     pub fn explain_at(&self, query: &ConsentQuery, wall: OffsetDateTime) -> Explanation {
         let published = self.0.published.load();
-        let now = self.0.read_at(&published.mark, wall);
+        let now = self.0.read_at(&published.mark, nanos(wall));
         let (explanation, lapsed_at) = explain(&published.index, self.0.config, query, now);
         if let Some(lapsed_at) = lapsed_at {
             self.0.saw_lapse(&published.mark, lapsed_at);
@@ -131,10 +138,19 @@ impl fmt::Debug for ConsentGate {
 
 impl Shared {
     pub(crate) fn read(&self) -> i64 {
-        self.read_at(&self.published.load().mark, self.clock.now())
+        self.read_at(&self.published.load().mark, self.clock.wall())
     }
 
-    fn read_at(&self, mark: &Mark, wall: OffsetDateTime) -> i64 {
+    /// The reading on which to judge by these rules. Where time does not bear on them, elapsed time is asked once a
+    /// millisecond; but each time of a clock that was handed in, for such a one can be set to the very same instant.
+    #[inline]
+    fn time_for(&self, mark: &Mark, view: &View<'_>, wall: i64) -> i64 {
+        let may_glance = !view.timed && self.clock.is_system();
+        let glanced = may_glance.then(|| mark.glance(wall)).flatten();
+        glanced.unwrap_or_else(|| self.read_at(mark, wall))
+    }
+
+    fn read_at(&self, mark: &Mark, wall: i64) -> i64 {
         let elapsed = self.clock.elapsed();
         let reading = mark.read(wall, elapsed);
         if let Some(at) = mark.due(reading, wall, elapsed) {

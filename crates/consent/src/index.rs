@@ -42,6 +42,8 @@ struct File {
     bound: Vec<Rule>,
     /// Single subjects have files of their own.
     has_subjects: bool,
+    /// Time bears on a grant.
+    timed: bool,
 }
 
 const NO_FILE: &File = &File {
@@ -49,6 +51,7 @@ const NO_FILE: &File = &File {
     takings: Vec::new(),
     bound: Vec::new(),
     has_subjects: false,
+    timed: false,
 };
 
 impl Index {
@@ -122,6 +125,7 @@ impl Index {
                 grants: [&own.grants, &[]],
                 takings: [&own.takings, &self.everyone.takings, &[], &[]],
                 bound: [&own.bound, &self.everyone.bound],
+                timed: own.timed,
             };
         };
         let about = |has_subjects, agent| {
@@ -142,6 +146,7 @@ impl Index {
                 &anyones.takings,
             ],
             bound: [&[], &[]],
+            timed: own.timed || theirs.timed,
         }
     }
 
@@ -222,6 +227,7 @@ impl File {
             self.grants.retain(|earlier| !rule.covers_rule(earlier));
             file_taking(&mut self.takings, rule);
         }
+        self.timed = self.grants.iter().any(Rule::is_timed);
     }
 }
 
@@ -233,4 +239,53 @@ fn any_ended(slots: &[Slot], published: &NoticePublished) -> bool {
 fn file_taking(takings: &mut Vec<Rule>, rule: Rule) {
     takings.retain(|earlier| !rule.covers_rule(earlier));
     takings.push(rule);
+}
+
+#[cfg(test)]
+mod tests {
+    use time::OffsetDateTime;
+
+    use crate::extent::Extent;
+    use crate::gate::ConsentGate;
+    use crate::grant::Grant;
+
+    #[test]
+    fn a_view_is_timed_while_time_bears_on_a_grant_in_it() {
+        let (gate, ledger) = ConsentGate::builder().build().unwrap();
+        let timed = |subject: Option<&str>| {
+            let subject = subject.map(|subject| subject.parse().unwrap());
+            let published = gate.0.published.load();
+            let agent = "bot".parse().unwrap();
+            published.index.view(&agent, subject.as_ref()).timed
+        };
+        let grant = |data: &str| {
+            let by = "ada".parse().unwrap();
+            Grant::new(
+                "bot".parse().unwrap(),
+                data.parse().unwrap(),
+                "support".parse().unwrap(),
+                by,
+            )
+        };
+        let end = OffsetDateTime::from_unix_timestamp(20_000_000_000).unwrap();
+        ledger.record(grant("user")).unwrap();
+        assert!(!timed(None));
+        ledger
+            .record(
+                grant("orders")
+                    .expires_at(end)
+                    .subject("ada".parse().unwrap()),
+            )
+            .unwrap();
+        assert_eq!(
+            (timed(None), timed(Some("ada")), timed(Some("eve"))),
+            (false, true, false)
+        );
+        ledger.record(grant("letters").valid_from(end)).unwrap();
+        assert!(timed(None) && timed(Some("eve")));
+        ledger
+            .withdraw(Extent::of_agent("bot".parse().unwrap()), None)
+            .unwrap();
+        assert!(!timed(None));
+    }
 }

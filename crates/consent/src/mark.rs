@@ -49,12 +49,20 @@ impl Mark {
         }
     }
 
+    /// The reading where wall time alone tells it, for it was not set back and has hardly moved on since it was last held
+    /// against elapsed time. Only for a decision that time does not bear on.
+    #[inline]
+    pub(crate) fn glance(&self, wall: i64) -> Option<i64> {
+        let seen = self.seen.load(Ordering::Relaxed);
+        (seen <= wall && wall < seen.saturating_add(STEP)).then_some(wall)
+    }
+
     /// The safe reading for one decision.
     #[inline]
-    pub(crate) fn read(&self, wall: OffsetDateTime, elapsed: Option<Duration>) -> i64 {
+    pub(crate) fn read(&self, wall: i64, elapsed: Option<Duration>) -> i64 {
         let seen = self.seen.load(Ordering::Relaxed);
         let by_elapsed = self.by_elapsed(elapsed).unwrap_or(i64::MIN);
-        let reading = nanos(wall).max(by_elapsed).max(seen);
+        let reading = wall.max(by_elapsed).max(seen);
         if reading.saturating_sub(seen) >= STEP {
             self.keep(reading);
         }
@@ -70,17 +78,11 @@ impl Mark {
 
     /// The instant to store, if it is time to store one.
     #[inline]
-    pub(crate) fn due(
-        &self,
-        reading: i64,
-        wall: OffsetDateTime,
-        elapsed: Option<Duration>,
-    ) -> Option<i64> {
+    pub(crate) fn due(&self, reading: i64, wall: i64, elapsed: Option<Duration>) -> Option<i64> {
         let ahead = |at: i64| at.saturating_sub(self.stored.load(Ordering::Relaxed)) >= STORE_STEP;
         if !ahead(reading) {
             return None;
         }
-        let wall = nanos(wall);
         let sure = match self.by_elapsed(elapsed) {
             Some(by_elapsed) if wall > by_elapsed.saturating_add(TOLERANCE) => by_elapsed,
             Some(by_elapsed) => by_elapsed.max(wall),
@@ -109,6 +111,15 @@ impl Mark {
 /// `at` in nanoseconds since 1970, saturating.
 #[inline]
 pub(crate) fn nanos(at: OffsetDateTime) -> i64 {
+    // Every check does this, and wide integers are slow.
+    let seconds = at.unix_timestamp().checked_mul(1_000_000_000);
+    let exact = seconds.and_then(|seconds| seconds.checked_add(at.nanosecond().into()));
+    exact.unwrap_or_else(|| nanos_at_the_edge(at))
+}
+
+/// For the first second of the range and for what lies outside it.
+#[cold]
+fn nanos_at_the_edge(at: OffsetDateTime) -> i64 {
     let nanos = at.unix_timestamp_nanos();
     i64::try_from(nanos).unwrap_or(if nanos < 0 { i64::MIN } else { i64::MAX })
 }
@@ -119,8 +130,10 @@ pub(crate) fn instant(nanos: i64) -> OffsetDateTime {
     OffsetDateTime::from_unix_timestamp_nanos(nanos.into()).unwrap_or(OffsetDateTime::UNIX_EPOCH)
 }
 
-fn nanos_of(elapsed: Duration) -> i64 {
-    i64::try_from(elapsed.as_nanos()).unwrap_or(i64::MAX)
+/// A span in nanoseconds, saturating.
+#[inline]
+pub(crate) fn nanos_of(span: Duration) -> i64 {
+    i64::try_from(span.as_nanos()).unwrap_or(i64::MAX)
 }
 
 #[cfg(test)]
@@ -144,11 +157,11 @@ mod tests {
     fn takes_the_later_of_wall_and_elapsed_time() {
         let mark = mark(None, Some(50));
         assert_eq!(
-            mark.read(at(1001), Some(Duration::from_secs(60))),
+            mark.read(nanos(at(1001)), Some(Duration::from_secs(60))),
             nanos(at(1010))
         );
         assert_eq!(
-            mark.read(at(1020), Some(Duration::from_secs(61))),
+            mark.read(nanos(at(1020)), Some(Duration::from_secs(61))),
             nanos(at(1020))
         );
     }
@@ -156,25 +169,35 @@ mod tests {
     #[test]
     fn never_goes_back() {
         let mark = mark(None, None);
-        assert_eq!(mark.read(at(2000), None), nanos(at(2000)));
-        assert_eq!(mark.read(at(1500), None), nanos(at(2000)));
+        assert_eq!(mark.read(nanos(at(2000)), None), nanos(at(2000)));
+        assert_eq!(mark.read(nanos(at(1500)), None), nanos(at(2000)));
     }
 
     #[test]
     fn within_a_step_the_mark_follows_only_what_was_kept() {
         let mark = mark(None, None);
         let soon = at(1000) + time::Duration::microseconds(500);
-        assert_eq!(mark.read(soon, None), nanos(soon));
-        assert_eq!(mark.read(at(1000), None), nanos(at(1000)));
+        assert_eq!(mark.read(nanos(soon), None), nanos(soon));
+        assert_eq!(mark.read(nanos(at(1000)), None), nanos(at(1000)));
         mark.keep(nanos(soon));
-        assert_eq!(mark.read(at(1000), None), nanos(soon));
+        assert_eq!(mark.read(nanos(at(1000)), None), nanos(soon));
+    }
+
+    #[test]
+    fn a_glance_is_within_a_step_of_what_was_seen() {
+        let mark = mark(None, Some(50));
+        let seen = nanos(at(1000));
+        assert_eq!(mark.glance(seen), Some(seen));
+        assert_eq!(mark.glance(seen + STEP - 1), Some(seen + STEP - 1));
+        assert_eq!(mark.glance(seen + STEP), None);
+        assert_eq!(mark.glance(seen - 1), None, "set back");
     }
 
     #[test]
     fn starts_at_the_stored_mark_when_the_wall_is_behind_it() {
         let mark = mark(Some(at(5000)), Some(0));
         assert_eq!(
-            mark.read(at(1000), Some(Duration::from_secs(7))),
+            mark.read(nanos(at(1000)), Some(Duration::from_secs(7))),
             nanos(at(5007))
         );
     }
@@ -182,7 +205,7 @@ mod tests {
     #[test]
     fn is_stored_at_first_and_then_once_a_minute() {
         let mark = mark(None, None);
-        let due = |seconds| mark.due(nanos(at(seconds)), at(seconds), None);
+        let due = |seconds| mark.due(nanos(at(seconds)), nanos(at(seconds)), None);
         assert_eq!(due(1000), Some(nanos(at(1000))));
         mark.has_stored(nanos(at(1000)));
         assert_eq!(due(1059), None);
@@ -194,13 +217,16 @@ mod tests {
         let mark = mark(Some(at(1000)), Some(0));
         let due = |wall, elapsed| {
             let elapsed = Some(Duration::from_secs(elapsed));
-            mark.due(mark.read(at(wall), elapsed), at(wall), elapsed)
+            {
+                let wall = nanos(at(wall));
+                mark.due(mark.read(wall, elapsed), wall, elapsed)
+            }
         };
         assert_eq!(due(1000 + 3601, 0), None);
         assert_eq!(due(1000 + 3600, 0), Some(nanos(at(4600))));
         assert_eq!(due(1_000_000, 60), Some(nanos(at(1060))));
         assert_eq!(
-            mark.read(at(1000), Some(Duration::from_secs(60))),
+            mark.read(nanos(at(1000)), Some(Duration::from_secs(60))),
             nanos(at(1_000_000))
         );
     }
@@ -213,6 +239,6 @@ mod tests {
         assert_eq!(nanos(instant(i64::MAX)), i64::MAX);
         assert_eq!(nanos(instant(i64::MIN)), i64::MIN);
         let mark = Mark::new(Revision::ZERO, None, year_9999, Some(Duration::MAX));
-        assert_eq!(mark.read(year_1, Some(Duration::MAX)), i64::MAX);
+        assert_eq!(mark.read(nanos(year_1), Some(Duration::MAX)), i64::MAX);
     }
 }

@@ -43,6 +43,8 @@ pub(crate) struct View<'a> {
     pub(crate) takings: [&'a [Rule]; 4],
     /// Takings from single subjects, where the question is about everyone: they overlap it, and never cover a grant.
     pub(crate) bound: [&'a [Rule]; 2],
+    /// Time bears on a grant.
+    pub(crate) timed: bool,
 }
 
 /// What the rules say to one question.
@@ -191,6 +193,11 @@ impl Rule {
 
     pub(crate) fn record(&self) -> &Arc<ConsentRecord> {
         &self.record
+    }
+
+    /// Whether it begins or ends at some time.
+    pub(crate) fn is_timed(&self) -> bool {
+        self.from.is_some() || self.until.is_some()
     }
 
     /// Notes it if this publication ended the grant.
