@@ -3,7 +3,9 @@
 use std::fmt;
 use std::sync::Arc;
 
+use serde::Serialize;
 use time::OffsetDateTime;
+use time::serde::rfc3339;
 
 use crate::agent::Standing;
 use crate::approval::Approvals;
@@ -305,10 +307,11 @@ impl EffectiveLevel {
 }
 
 /// A fall that time alone will bring.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct LevelChange {
     /// When.
+    #[serde(with = "rfc3339")]
     pub at: OffsetDateTime,
     /// The effective level from then on.
     pub to: TrustLevel,

@@ -15,6 +15,11 @@ mod request;
 // What operators are asked.
 mod approval;
 
+// What operators are told.
+mod explain;
+mod plain;
+mod report;
+
 // What operators write.
 mod assignment;
 mod config;
@@ -73,6 +78,9 @@ pub use effect::{Effect, ToolHints};
 pub use elevation::{BreakGlassRules, Elevation, ElevationRules};
 pub use error::TrustError;
 pub use event::{Act, ActKind, Event, HistoryFilter, Revision};
+pub use explain::{
+    ApprovalNeeded, AssignmentNow, Considered, DecidedBy, Explanation, MatchedPolicy, Part,
+};
 pub use gate::{EffectiveLevel, LevelChange, TrustGate};
 pub use grant::Grant;
 pub use keys::{GrantSignature, KeyId, OperatorKey, TrustedKey};
@@ -82,6 +90,9 @@ pub use memory::MemoryStore;
 pub use name::{AgentId, GateName, OperatorId, ToolName};
 pub use pattern::ToolPattern;
 pub use policy::{ApprovalRule, ToolPolicy};
+pub use report::{
+    ApprovalCounts, Distribution, LevelCount, ReportOptions, TimelineEntry, TrustReport,
+};
 pub use request::ToolRequest;
 pub use scope::Scope;
 #[cfg(feature = "signed")]

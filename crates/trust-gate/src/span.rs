@@ -31,7 +31,7 @@ pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
 }
 
 /// In the longest unit that says it exactly.
-fn write(span: Duration) -> String {
+pub(crate) fn write(span: Duration) -> String {
     let nanos = span.as_nanos();
     UNITS
         .into_iter()

@@ -17,11 +17,13 @@ mod decisions;
 #[cfg(feature = "durable")]
 mod durable;
 mod elevation;
+mod explain;
 mod fixture;
 mod levels;
 mod model;
 mod names;
 mod no_rise;
+mod report;
 mod scopes;
 #[cfg(feature = "signed")]
 mod signed;

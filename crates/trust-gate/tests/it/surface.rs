@@ -28,3 +28,8 @@ fn the_enforcing_handle_only_reads() {
 fn the_agents_side_of_approvals_approves_nothing() {
     insta::assert_snapshot!(public_functions(include_str!("../../src/approval/desk.rs")));
 }
+
+#[test]
+fn explaining_only_reads() {
+    insta::assert_snapshot!(public_functions(include_str!("../../src/explain.rs")));
+}
