@@ -41,6 +41,23 @@ fn explain(f: &Fixture, request: &ToolRequest) -> Explanation {
     assert_eq!(explanation.break_glass, decision.break_glass());
     let elevated = decision.elevated().map(|elevated| elevated.revision);
     assert_eq!(explanation.elevated, elevated);
+    let level = f.gate.level(&request.agent, &request.scope);
+    let counted = |is_base: bool| {
+        let mut counted = explanation.records.iter().filter(move |one| {
+            let code = one.record.assignment.kind.code();
+            let kinds = if is_base {
+                ["grant", "tombstone"]
+            } else {
+                ["elevation", "break_glass"]
+            };
+            one.part == Part::Counts && kinds.contains(&code)
+        });
+        let first = counted.next().map(|one| one.record.assignment.clone());
+        assert!(counted.next().is_none(), "one counts at most");
+        first
+    };
+    assert_eq!(counted(true), level.base);
+    assert_eq!(counted(false), level.elevation);
     let change = f.gate.next_change(&request.agent, &request.scope);
     if request.at_most.is_none() {
         assert_eq!(explanation.next_change, change);
@@ -186,7 +203,7 @@ fn reached(steps: Vec<Op>) -> Fixture {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(300))]
+    #![proptest_config(ProptestConfig::with_cases(600))]
 
     #[test]
     fn an_explanation_agrees_with_the_check_and_names_what_decided(
@@ -236,6 +253,20 @@ fn each_cause_is_named() {
     };
     f.admin.configure(config, &ops(), "").unwrap();
     assert_eq!(cause("plain", ""), "max_level");
+}
+
+#[test]
+fn what_makes_no_difference_is_not_named() {
+    let f = with_tools();
+    let raised = Elevation::new(agent("a"), TrustLevel::Suggest, HOUR, ops(), "why");
+    f.admin.elevate(&raised).unwrap();
+    f.grant("a", "", TrustLevel::Suggest);
+    f.admin
+        .cap(&agent("a"), &scope(""), TrustLevel::Suggest, &ops(), "")
+        .unwrap();
+    let told = explain(&f, &request("a", "plain"));
+    assert_eq!(told.level_by.code(), "grant");
+    assert_eq!(told.elevated.map(trust_gate::Revision::as_u64), Some(2));
 }
 
 #[test]
