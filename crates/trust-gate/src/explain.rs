@@ -44,8 +44,7 @@ impl TrustGate {
     /// ```
     #[must_use]
     pub fn explain<R: AsRef<ToolRequest> + ?Sized>(&self, request: &R) -> Explanation {
-        let wall = Moment::from(self.0.wall());
-        self.explain_on(request.as_ref(), wall)
+        self.explain_on(request.as_ref(), self.0.wall())
     }
 
     /// Explains as [`explain`](Self::explain), on a wall time that the caller has read.

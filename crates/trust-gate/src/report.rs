@@ -104,7 +104,7 @@ impl TrustAdmin {
         let ledger = &self.0;
         let present = ledger.present();
         let snapshot = &present.snapshot;
-        let at = ledger.reading(&present, ledger.wall().into());
+        let at = ledger.reading(&present, ledger.wall());
         let wanted = |agent: &AgentId| options.agent.as_ref().is_none_or(|only| only == agent);
 
         let mut records: Vec<(&AgentId, &AgentRecord)> = snapshot

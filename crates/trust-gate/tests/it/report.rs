@@ -225,7 +225,7 @@ fn levels_are_counted_where_they_hold() {
     );
     // So close to the end that the reading alone would not be kept.
     let moment = Duration::from_micros(500);
-    f.clock.advance(HOUR - moment);
+    f.clock.advance(HOUR.checked_sub(moment).unwrap());
     assert_eq!(f.gate.now(), NOON + HOUR - moment);
     f.clock.advance(moment);
     assert_eq!(counts(&f), [(String::new(), vec![1, 0, 0, 0, 2, 0]), x]);
