@@ -7,6 +7,7 @@ mod modules;
 mod text;
 mod top;
 mod tree;
+mod twins;
 
 use std::fmt;
 
@@ -60,6 +61,7 @@ const CHECKS: &[(&str, Check)] = &[
     ("no file is forgotten", modules::forgotten),
     ("one integration binary a crate", modules::one_binary),
     ("no drawer without a name", modules::drawers),
+    ("twins are alike", twins::alike),
     (
         "no address of a registry, no path of a machine",
         text::check,

@@ -37,7 +37,7 @@ impl Dimension {
     }
 
     /// An amount in this dimension alone.
-    #[cfg(feature = "conformance")]
+    #[cfg(all(feature = "backend", feature = "conformance"))]
     pub(crate) const fn amount(self, units: u64) -> Amounts {
         match self {
             Self::Tokens => Amounts::NONE.tokens(units),
