@@ -17,7 +17,8 @@ pub trait ConsentStore: Send + Sync + 'static {
     ///
     /// # Errors
     /// [`StoreError::Conflict`] when the journal does not end at `expected`; any other variant when it could not be
-    /// written. The journal is then as it was.
+    /// written. The journal is then as it was; a store that cannot tell, as a disk after a failed sync, takes nothing more
+    /// until it is opened again, and then has all of them or none.
     fn append(&self, expected: Revision, events: &[Event]) -> Result<(), StoreError>;
 
     /// Hands over every event whose revision is later than `after`, in order.

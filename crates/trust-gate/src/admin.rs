@@ -24,7 +24,7 @@ use crate::tier::LevelRef;
 /// Every act is an [`Event`] with a revision of its own and holds for the next check once it has returned.
 ///
 /// # Errors
-/// All acts: [`TrustError::InvalidReason`]; [`TrustError::Store`] if the store failed, and then nothing was changed,
+/// All acts: [`TrustError::InvalidReason`]; [`TrustError::Store`] if the store failed, and then the act is not in force,
 /// save that [`cap`](Self::cap), [`quarantine`](Self::quarantine) and [`revoke`](Self::revoke) are in force all the
 /// same and say so with [`TrustError::NotStored`]; [`TrustError::Poisoned`].
 ///

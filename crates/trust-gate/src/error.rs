@@ -277,8 +277,9 @@ pub enum TrustError {
         scope: String,
     },
 
-    /// The store refused or failed. Nothing was changed.
-    #[error("the store failed, nothing was changed")]
+    /// The store refused or failed, and the act is not in force. A store that cannot tell what it kept says so, takes nothing
+    /// more, and tells when it is opened again.
+    #[error("the store failed, the act is not in force")]
     Store(#[from] StoreError),
 
     /// A narrowing act could not be stored. It **is in force** in memory, and is stored with the next act that can be.

@@ -15,8 +15,9 @@ pub trait TrustStore: Send + Sync + 'static {
     /// Adds `events`, numbered on from `expected`, all or none of them. Returns once they are kept.
     ///
     /// # Errors
-    /// [`StoreError::Conflict`] if the last event kept is not `expected`; [`StoreError::Failed`] if they cannot be
-    /// kept. Either way none of them is.
+    /// [`StoreError::Conflict`] if the last event kept is not `expected`, and then none of them is kept.
+    /// [`StoreError::Failed`] if they cannot be kept. A store that cannot tell what it kept, as a disk after a failed sync,
+    /// takes nothing more until it is opened again; it then has all of them or none.
     fn append(&self, expected: Revision, events: &[Event]) -> Result<(), StoreError>;
 
     /// Hands every event after `after` to `visit`, in order. Stops at the first error that `visit` returns.

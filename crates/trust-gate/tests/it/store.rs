@@ -95,7 +95,7 @@ fn an_act_that_cannot_be_stored_changes_nothing() {
     for error in refused.map(Result::unwrap_err) {
         assert_eq!(
             chain(&error),
-            "the store failed, nothing was changed: disk full"
+            "the store failed, the act is not in force: disk full"
         );
     }
     assert_eq!(gate.revision(), revision);
@@ -212,7 +212,7 @@ fn a_second_writer_is_noticed() {
     let error = second.assign(grant("a", TrustLevel::Monitor)).unwrap_err();
     assert_eq!(
         chain(&error),
-        "the store failed, nothing was changed: the store is at revision 2, not 1; open the gate again from its store"
+        "the store failed, the act is not in force: the store is at revision 2, not 1; open the gate again from its store"
     );
     assert_eq!(level(&gate), TrustLevel::Observer);
 }
