@@ -13,19 +13,19 @@ use crate::memory::MemoryStore;
 use crate::name::OperatorId;
 use crate::store::TrustStore;
 
-/// Builds a gate. Without anything said: the default rules, the system's clock, a store in memory.
+/// Builds a gate. Without anything said: the rules that the store has or the default ones, the system's clock, a store in memory.
 #[must_use = "a builder does nothing until `build` is called"]
 pub struct TrustGateBuilder {
-    config: TrustGateConfig,
+    config: Option<TrustGateConfig>,
     configured_by: Option<OperatorId>,
     clock: Timepiece,
     store: Box<dyn TrustStore>,
 }
 
 impl TrustGateBuilder {
-    /// Sets the rules.
+    /// Sets the rules. Without this a store that has rules keeps them, and a new one begins with the default ones.
     pub fn config(mut self, config: TrustGateConfig) -> Self {
-        self.config = config;
+        self.config = Some(config);
         self
     }
 
@@ -49,7 +49,7 @@ impl TrustGateBuilder {
 
     /// Replays the store and opens the gate: one handle that enforces, one that administers.
     ///
-    /// If the rules are not those that the store last saw, setting them is an act with its own event.
+    /// If rules were given that are not those that the store last saw, setting them is an act with its own event.
     ///
     /// # Errors
     /// [`TrustError::InvalidConfig`], [`TrustError::UnknownTier`] for rules that make no sense;
@@ -67,7 +67,7 @@ impl TrustGateBuilder {
 impl Default for TrustGateBuilder {
     fn default() -> Self {
         Self {
-            config: TrustGateConfig::default(),
+            config: None,
             configured_by: None,
             clock: Timepiece::new(SystemClock::new()),
             store: Box::new(MemoryStore::default()),

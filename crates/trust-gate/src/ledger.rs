@@ -81,14 +81,15 @@ pub enum Raise {
 }
 
 impl Ledger {
-    /// Replays the store, then sets the rules if they are not the ones in force.
+    /// Replays the store, then sets the rules if they are not the ones in force. Without rules, those in force stay; where
+    /// there are none, the default ones are set.
     pub(crate) fn open(
         clock: Timepiece,
         store: Box<dyn TrustStore>,
-        config: TrustGateConfig,
+        config: Option<TrustGateConfig>,
         by: &OperatorId,
     ) -> Result<Self, TrustError> {
-        let config = Rules::new(config)?.config;
+        let config = config.map(Rules::new).transpose()?;
         let (snapshot, board, last) = replay(&*store)?;
         let (epoch, accepted) = snapshot.accepted.unzip();
         let epoch = epoch.unwrap_or_default();
@@ -102,7 +103,15 @@ impl Ledger {
             stored: last,
             unstored: Vec::new(),
         };
-        let unchanged = snapshot.policy > Revision::ZERO && snapshot.rules.config == config;
+        let is_configured = snapshot.policy > Revision::ZERO;
+        let to_set = match config {
+            None if is_configured => None,
+            None => Some(TrustGateConfig::default()),
+            Some(rules) => {
+                let is_set = is_configured && snapshot.rules.config == rules.config;
+                (!is_set).then_some(rules.config)
+            }
+        };
         let ledger = Self {
             clock,
             store,
@@ -116,7 +125,7 @@ impl Ledger {
         };
         // The mark moves up to here at once: whoever opens the gate next begins no earlier.
         ledger.reading(&ledger.present(), ledger.wall());
-        if !unchanged {
+        if let Some(config) = to_set {
             let reason = "configuration at start";
             ledger.act(by, reason, Raise::Allow, |_, _| {
                 Ok(Act::Configure {

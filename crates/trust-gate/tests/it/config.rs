@@ -1,7 +1,7 @@
 //! Configuration: what a file says, whole or not at all.
 
 use trust_gate::{
-    ApprovalRule, Decay, Effect, Grant, LevelRef, ScopeMode, TrustError, TrustGate,
+    ApprovalRule, Decay, Effect, Grant, LevelRef, MemoryStore, ScopeMode, TrustError, TrustGate,
     TrustGateConfig, TrustLevel,
 };
 
@@ -190,4 +190,18 @@ fn what_a_configured_grant_may_not_say() {
     unknown field `flor`, expected `ttl` or `to` at line 1 column 104
     unknown variant `melt`, expected one of `none`, `cliff`, `step`, `inactivity` at line 1 column 74
     "##);
+}
+
+#[test]
+fn a_gate_that_is_given_no_rules_keeps_those_of_its_store() {
+    let rules = read(WHOLE).unwrap();
+    let f = Fixture::with(rules.clone());
+    let revision = f.gate.revision();
+    let open = |store: &MemoryStore| TrustGate::builder().store(store.clone()).build().unwrap();
+    let (gate, admin) = open(&f.store);
+    assert_eq!(admin.config(), rules);
+    assert_eq!(gate.revision(), revision, "nothing was done");
+    let (fresh, admin) = open(&MemoryStore::default());
+    assert_eq!(admin.config(), TrustGateConfig::default());
+    assert_eq!(fresh.revision().as_u64(), 1);
 }
