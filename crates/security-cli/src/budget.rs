@@ -10,13 +10,11 @@ mod ledger;
 mod limits;
 mod list;
 mod operator;
-mod output;
 mod report;
 mod show;
 mod state;
 mod store;
 mod sums;
-mod table;
 mod update;
 
 use clap::Subcommand;

@@ -1,15 +1,22 @@
-//! The `secstack` command: the MCP gate, the demo, configuration checks and the auditor's verbs.
+//! The `secstack` command: the MCP gate, the demo, configuration checks, and the auditor's and the operator's verbs.
 //!
 //! Exit status everywhere: 0 done and good, 1 the answer is no, 2 bad usage or input (design: faces).
 
+mod approvals;
 mod audit;
 mod budget;
 mod check_config;
+mod database;
 mod demo;
 mod explain;
 mod failure;
 mod gate;
+mod output;
 mod paint;
+mod secret;
+mod table;
+mod times;
+mod trust;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -42,6 +49,12 @@ enum Verb {
     /// Create, list, change and suspend budgets, and see what was spent
     #[command(subcommand)]
     Budget(budget::Verb),
+    /// Say which agents are trusted how far: assign, cap, quarantine, elevate, and see why
+    #[command(subcommand)]
+    Trust(Box<trust::Verb>),
+    /// Answer the calls that wait for an operator
+    #[command(subcommand)]
+    Approvals(approvals::Verb),
     /// The demo's own MCP server
     #[command(hide = true)]
     DemoServer {
@@ -59,6 +72,8 @@ fn main() -> ExitCode {
         Verb::Explain(arguments) => explain::run(&arguments),
         Verb::Audit(verb) => audit::run(*verb),
         Verb::Budget(verb) => budget::run(verb),
+        Verb::Trust(verb) => trust::run(*verb),
+        Verb::Approvals(verb) => approvals::run(verb),
         Verb::DemoServer { folder } => demo::serve(&folder),
     };
     answer.unwrap_or_else(|failure| failure.tell())

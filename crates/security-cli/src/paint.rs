@@ -22,11 +22,17 @@ pub(crate) fn outcome(outcome: &str) -> Style {
     }
 }
 
-/// Text from a log or a file, safe to show: what could steer a terminal is replaced.
+/// Text from a log or a file, safe to show: what could steer a terminal, hide or turn the text around is replaced.
 pub(crate) fn plain(text: &str) -> String {
+    let is_unsafe = |c: char| c.is_control() || is_unseen(c);
     text.chars()
-        .map(|c| if c.is_control() { '\u{fffd}' } else { c })
+        .map(|c| if is_unsafe(c) { '\u{fffd}' } else { c })
         .collect()
+}
+
+/// Zero-width characters and marks of direction.
+fn is_unseen(c: char) -> bool {
+    matches!(c, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
 }
 
 /// At most `width` characters, and an ellipsis where something was cut.
@@ -49,5 +55,6 @@ mod tests {
         assert_eq!(cut("abc", 3), "abc");
         assert_eq!(cut("abcd", 3), "ab…");
         assert_eq!(plain("a\u{1b}[31mb"), "a\u{fffd}[31mb");
+        assert_eq!(plain("a\u{202e}b\u{200b}"), "a\u{fffd}b\u{fffd}");
     }
 }

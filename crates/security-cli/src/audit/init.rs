@@ -8,6 +8,7 @@ use serde_json::json;
 
 use super::keys;
 use crate::failure::Failure;
+use crate::secret;
 use crate::{Answer, GOOD, paint};
 
 /// Begin a log in a directory, and print its verifier key
@@ -42,7 +43,7 @@ pub(crate) fn run(arguments: &Arguments) -> Answer {
         Some(path) => path.clone(),
         None => keys::beside(dir)?,
     };
-    let (key, is_new) = keys::secret_or_new(&path, || {
+    let (key, is_new) = secret::read_or_new(&path, || {
         let key = SigningKey::generate(origin)?;
         let text = key.to_secret_text();
         Ok((key, text))

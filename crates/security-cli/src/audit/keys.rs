@@ -1,14 +1,12 @@
-//! Keys, pins and policies, which are files: a secret in an argument would stand in every list of processes.
+//! Verifier keys, pins and policies, and where a log's own key is.
 
-use std::fmt::Display;
-use std::fs::{self, OpenOptions};
-use std::io::{self, Write};
+use std::fs;
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
 
 use audit_trail::{Checkpoint, Receipt, SigningKey, TlogPolicy, VerifierKey};
 
 use crate::failure::Failure;
+use crate::secret;
 
 /// A verifier key is given as itself or as the name of a file that holds it.
 pub(super) fn verifier_key(given: &str) -> Result<VerifierKey, Failure> {
@@ -23,17 +21,11 @@ pub(super) fn verifier_key(given: &str) -> Result<VerifierKey, Failure> {
     text.trim().parse().map_err(Failure::on(given))
 }
 
-/// Reads the secret key in a file. No message repeats what is in it.
-pub(super) fn secret<K: FromStr<Err: Display>>(path: &Path) -> Result<K, Failure> {
-    let text = fs::read_to_string(path).map_err(Failure::on(path.display()))?;
-    text.trim().parse().map_err(Failure::on(path.display()))
-}
-
 /// Reads the log's signing key, from the file beside the directory if no other is given.
 pub(super) fn signing_key(dir: &Path, given: Option<&Path>) -> Result<SigningKey, Failure> {
     match given {
-        Some(path) => secret(path),
-        None => secret(&beside(dir)?),
+        Some(path) => secret::read(path),
+        None => secret::read(&beside(dir)?),
     }
 }
 
@@ -50,30 +42,6 @@ pub(super) fn beside(dir: &Path) -> Result<PathBuf, Failure> {
         .to_owned();
     name.push(".key");
     Ok(dir.with_file_name(name))
-}
-
-/// Reads the key in the file, or makes one and writes it there. The answer says whether it is new.
-pub(super) fn secret_or_new<K: FromStr<Err: Display>>(
-    path: &Path,
-    make: impl FnOnce() -> Result<(K, String), Failure>,
-) -> Result<(K, bool), Failure> {
-    if path.try_exists().map_err(Failure::on(path.display()))? {
-        return Ok((secret(path)?, false));
-    }
-    let (key, text) = make()?;
-    write_secret(path, &text).map_err(Failure::on(path.display()))?;
-    Ok((key, true))
-}
-
-/// Writes a file that only its owner can read, and that was not there.
-fn write_secret(path: &Path, text: &str) -> io::Result<()> {
-    let mut options = OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut file = options.open(path)?;
-    writeln!(file, "{text}")?;
-    file.sync_all()
 }
 
 /// A kept checkpoint: the note itself, or the one in a receipt, signed by any of the keys.

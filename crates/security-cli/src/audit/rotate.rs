@@ -8,6 +8,7 @@ use serde_json::json;
 
 use super::{keys, source};
 use crate::failure::Failure;
+use crate::secret;
 use crate::{Answer, GOOD, paint};
 
 /// Have a new key sign the log from now on
@@ -40,7 +41,7 @@ pub(crate) fn run(arguments: Arguments) -> Answer {
     let in_force = source::key_in_force(&arguments.dir)?;
     let old = keys::signing_key(&arguments.dir, arguments.key.as_deref())?;
     let path = arguments.new_key.display();
-    let (new, is_new) = keys::secret_or_new(&arguments.new_key, || {
+    let (new, is_new) = secret::read_or_new(&arguments.new_key, || {
         must_be(&in_force, &[&old])?;
         let key = SigningKey::generate(old.name())?;
         let text = key.to_secret_text();

@@ -4,7 +4,8 @@ use audit_trail::{Filter, Kind, Outcome};
 use clap::Args;
 use serde_json::Value;
 use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
+
+use crate::times;
 
 /// Options that repeat are alternatives, but for `--ext`; different options must all hold.
 #[derive(Debug, Default, PartialEq, Args)]
@@ -52,10 +53,10 @@ pub(super) struct Selection {
     #[arg(long, value_name = "KEY=JSON", value_parser = pair)]
     ext: Vec<(String, Value)>,
     /// Entries from this time on (RFC 3339)
-    #[arg(long, value_name = "TIME", value_parser = time)]
+    #[arg(long, value_name = "TIME", value_parser = times::parse)]
     since: Option<OffsetDateTime>,
     /// Entries before this time (RFC 3339)
-    #[arg(long, value_name = "TIME", value_parser = time)]
+    #[arg(long, value_name = "TIME", value_parser = times::parse)]
     until: Option<OffsetDateTime>,
     /// Entries from this index on
     #[arg(long, value_name = "INDEX")]
@@ -109,11 +110,6 @@ impl Selection {
     pub(super) fn is_everything(&self) -> bool {
         *self == Self::default()
     }
-}
-
-fn time(text: &str) -> Result<OffsetDateTime, String> {
-    OffsetDateTime::parse(text, &Rfc3339)
-        .map_err(|_| format!("`{text}` is no time; write it as 2026-01-31T12:00:00Z"))
 }
 
 fn pair(text: &str) -> Result<(String, Value), String> {

@@ -9,6 +9,7 @@ use clap::Args;
 
 use super::{keys, server};
 use crate::failure::Failure;
+use crate::secret;
 use crate::{Answer, paint};
 
 /// Cosign checkpoints of logs over HTTP (C2SP tlog-witness)
@@ -43,7 +44,7 @@ pub(crate) fn run(arguments: &Arguments) -> Answer {
         .map(|given| keys::verifier_key(given))
         .collect::<Result<_, _>>()?;
     let path = arguments.key.display();
-    let (key, _) = keys::secret_or_new(&arguments.key, || {
+    let (key, _) = secret::read_or_new(&arguments.key, || {
         let name = arguments.name.as_ref().ok_or_else(|| {
             Failure::new(format!(
                 "{path} is not there; give --name to make a key for the witness of that name"

@@ -15,7 +15,7 @@ use super::limits::{shown, shown_windows};
 use super::store::Store;
 use super::{envelope, figures};
 use crate::failure::Failure;
-use crate::paint;
+use crate::{paint, times};
 
 /// What an entry tells of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -225,7 +225,7 @@ impl Entry {
         let id = self.id.map_or_else(|| "-".to_owned(), |id| id.to_string());
         format!(
             "{dim}{:<27}{dim:#}  {:<12}  {id:<10}  {}",
-            figures::time(self.at),
+            times::shown(self.at),
             self.kind.name(),
             parts.join("  ")
         )
@@ -238,7 +238,7 @@ impl Entry {
             .map(|(envelope, amounts)| json!({ "envelope": envelope, "amounts": amounts }))
             .collect();
         let mut said = json!({
-            "at": figures::time(self.at),
+            "at": times::shown(self.at),
             "kind": self.kind.name(),
             "charge": charge,
         });

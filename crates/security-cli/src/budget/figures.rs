@@ -4,11 +4,10 @@ use budget_enforcer::{
     Dimension, Envelope, EnvelopeState, Quantity, Usage, Utilization, WindowUsage,
 };
 use serde_json::{Map, Value, json};
-use time::format_description::well_known::Rfc3339;
-use time::{OffsetDateTime, UtcOffset};
 
 use super::history::History;
 use crate::failure::Failure;
+use crate::times;
 
 pub(super) fn state(state: EnvelopeState) -> &'static str {
     match state {
@@ -16,19 +15,6 @@ pub(super) fn state(state: EnvelopeState) -> &'static str {
         EnvelopeState::Suspended => "suspended",
         EnvelopeState::Closed => "closed",
     }
-}
-
-/// RFC 3339, in UTC.
-pub(super) fn time(at: OffsetDateTime) -> String {
-    at.to_offset(UtcOffset::UTC)
-        .format(&Rfc3339)
-        .unwrap_or_else(|_| at.to_string())
-}
-
-/// For clap.
-pub(super) fn parse_time(text: &str) -> Result<OffsetDateTime, String> {
-    OffsetDateTime::parse(text, &Rfc3339)
-        .map_err(|_| format!("`{text}` is no time; write it as 2026-01-31T12:00:00Z"))
 }
 
 /// All digits: `12.50`, `0.0000025`, `420`.
@@ -102,9 +88,9 @@ fn json(window: &WindowUsage) -> Value {
     // A lifetime has neither.
     said.insert(
         "start_at".into(),
-        end.map(|_| time(window.window.start_at)).into(),
+        end.map(|_| times::shown(window.window.start_at)).into(),
     );
-    said.insert("resets_at".into(), end.map(time).into());
+    said.insert("resets_at".into(), end.map(times::shown).into());
     for (dimension, usage) in touched(window) {
         let figures = json!({
             "limit": usage.limit.map(json_of),
@@ -139,7 +125,7 @@ pub(super) fn envelope_json(usage: &Utilization, history: &History) -> Value {
         said.insert("zone".into(), spec.zone.name().into());
         said.insert("rollover".into(), spec.rollover.into());
         said.insert("overdraft".into(), spec.overdraft.into());
-        said.insert("created_at".into(), time(created.at).into());
+        said.insert("created_at".into(), times::shown(created.at).into());
         said.insert("created_by".into(), json!(created.by));
     }
     said

@@ -7,8 +7,8 @@ use clap::Args;
 use time::OffsetDateTime;
 
 use super::entry::{self, Kind};
-use super::{envelope, figures, output, store};
-use crate::{Answer, GOOD};
+use super::{envelope, store};
+use crate::{Answer, GOOD, output, times};
 
 /// Show what was booked, and what operators did; the oldest first
 ///
@@ -28,10 +28,10 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "ID")]
     reservation: Option<ReservationId>,
     /// Entries from this time on (RFC 3339)
-    #[arg(long, value_name = "TIME", value_parser = figures::parse_time)]
+    #[arg(long, value_name = "TIME", value_parser = times::parse)]
     since: Option<OffsetDateTime>,
     /// Entries before this time (RFC 3339)
-    #[arg(long, value_name = "TIME", value_parser = figures::parse_time)]
+    #[arg(long, value_name = "TIME", value_parser = times::parse)]
     until: Option<OffsetDateTime>,
     /// Of those that match, the newest so many
     #[arg(long, value_name = "N")]

@@ -7,11 +7,11 @@ use budget_enforcer::{BudgetId, Envelope, Utilization};
 use clap::Args;
 
 use super::store::{self, Store};
-use super::table::Align::{Left, Right};
-use super::table::Table;
-use super::{envelope, figures, output};
+use super::{envelope, figures};
 use crate::failure::Failure;
-use crate::{Answer, GOOD, paint};
+use crate::table::Align::{Left, Right};
+use crate::table::Table;
+use crate::{Answer, GOOD, output, paint};
 
 /// List the budgets: what each allows, and what was spent, reserved and is left
 ///

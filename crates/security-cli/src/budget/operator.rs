@@ -6,7 +6,7 @@ use clap::Args;
 #[derive(Debug, Args)]
 pub(super) struct Operator {
     /// On whose word
-    #[arg(long, value_name = "WHO")]
+    #[arg(long, visible_alias = "by", value_name = "WHO")]
     pub(super) operator: OperatorId,
     /// Why, in at most 1024 bytes
     #[arg(long, value_name = "WHY")]

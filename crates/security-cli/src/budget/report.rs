@@ -9,11 +9,11 @@ use serde_json::{Map, Value, json};
 use time::OffsetDateTime;
 
 use super::sums::{self, Section};
-use super::table::Align::{Left, Right};
-use super::table::Table;
-use super::{entry, envelope, figures, output, store};
+use super::{entry, envelope, figures, store};
 use crate::failure::Failure;
-use crate::{Answer, GOOD, paint};
+use crate::table::Align::{Left, Right};
+use crate::table::Table;
+use crate::{Answer, GOOD, output, paint, times};
 
 /// Sum up what was booked, for each budget, window and kind of booking
 ///
@@ -30,10 +30,10 @@ pub(crate) struct Arguments {
     #[arg(long)]
     sessions: bool,
     /// Windows that end after this time (RFC 3339)
-    #[arg(long, value_name = "TIME", value_parser = figures::parse_time)]
+    #[arg(long, value_name = "TIME", value_parser = times::parse)]
     since: Option<OffsetDateTime>,
     /// Windows that start before this time (RFC 3339)
-    #[arg(long, value_name = "TIME", value_parser = figures::parse_time)]
+    #[arg(long, value_name = "TIME", value_parser = times::parse)]
     until: Option<OffsetDateTime>,
     /// Print comma-separated values for a spreadsheet
     #[arg(long)]
@@ -132,7 +132,7 @@ fn start(section: &Section) -> Option<String> {
     section
         .window
         .end_at
-        .map(|_| figures::time(section.window.start_at))
+        .map(|_| times::shown(section.window.start_at))
 }
 
 fn table(rows: &[Row<'_>]) -> Table {
@@ -172,7 +172,7 @@ fn csv(rows: &[Row<'_>], out: &mut dyn Write) -> io::Result<()> {
         ",reserved,settled,recorded,released,expired,expired_spent,refunded,spent,overspent\r\n"
     )?;
     for row in rows {
-        let end = row.section.window.end_at.map(figures::time);
+        let end = row.section.window.end_at.map(times::shown);
         let texts = [
             envelope::name(&row.section.envelope),
             row.section.period.to_string(),
@@ -211,7 +211,7 @@ fn json_of(section: &Section) -> Result<Value, Failure> {
         "envelope": section.envelope,
         "period": section.period,
         "window_start": start(section),
-        "window_end": section.window.end_at.map(figures::time),
+        "window_end": section.window.end_at.map(times::shown),
     });
     for (dimension, sums) in named(section)? {
         let sums = sums.map(|(name, quantity)| (name.to_owned(), figures::json_of(quantity)));

@@ -10,11 +10,11 @@ use serde_json::{Value, json};
 use super::history::Hold;
 use super::limits::shown;
 use super::store::{self, Store};
-use super::table::Align::{Left, Right};
-use super::table::Table;
-use super::{envelope, figures, output};
+use super::{envelope, figures};
 use crate::failure::Failure;
-use crate::{Answer, GOOD, paint};
+use crate::table::Align::{Left, Right};
+use crate::table::Table;
+use crate::{Answer, GOOD, output, paint, times};
 
 /// Show a budget or a session: every window with its figures, when it starts again, and the open reservations
 ///
@@ -112,7 +112,7 @@ fn about(
     match &usage.envelope {
         Envelope::Session(id) => {
             if let Some(at) = store.history.sessions.get(id) {
-                line("opened", &figures::time(*at))?;
+                line("opened", &times::shown(*at))?;
             }
         }
         Envelope::Budget(id) => {
@@ -126,7 +126,7 @@ fn about(
                 .map(|by| format!(" by {}", paint::plain(by.as_str())));
             line(
                 "created",
-                &format!("{}{}", figures::time(created.at), by.unwrap_or_default()),
+                &format!("{}{}", times::shown(created.at), by.unwrap_or_default()),
             )?;
             if let Some(parent) = &spec.parent {
                 line("under", &paint::plain(parent.as_str()))?;
@@ -144,7 +144,7 @@ fn figures_of(window: &WindowUsage, out: &mut dyn Write) -> io::Result<()> {
     let head = paint::HEAD;
     write!(out, "{head}{}{head:#}", window.period)?;
     if let Some(end) = window.window.end_at {
-        let (start, end) = (figures::time(window.window.start_at), figures::time(end));
+        let (start, end) = (times::shown(window.window.start_at), times::shown(end));
         write!(out, "  since {start}, starts again {end}")?;
     }
     writeln!(out)?;
@@ -188,8 +188,8 @@ fn hold_table(holds: &[(&ReservationId, &Hold)]) -> Table {
         let held = lines.map(|(named, held)| format!("{}: {}", envelope::name(named), shown(held)));
         table.push([
             id.to_string(),
-            figures::time(hold.at),
-            figures::time(hold.expires_at),
+            times::shown(hold.at),
+            times::shown(hold.expires_at),
             if hold.started { "has left" } else { "waits" }.to_owned(),
             held.collect::<Vec<_>>().join("; "),
         ]);
@@ -203,8 +203,8 @@ fn hold_json(id: ReservationId, hold: &Hold) -> Value {
         lines.map(|(envelope, amounts)| json!({ "envelope": envelope, "amounts": amounts }));
     json!({
         "reservation": id,
-        "at": figures::time(hold.at),
-        "expires_at": figures::time(hold.expires_at),
+        "at": times::shown(hold.at),
+        "expires_at": times::shown(hold.expires_at),
         "started": hold.started,
         "charge": lines.collect::<Vec<_>>(),
     })

@@ -1,6 +1,5 @@
 //! The journal in a data directory, opened by the one process that may have it open.
 
-use std::panic;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -12,6 +11,7 @@ use budget_enforcer::{
 
 use super::history::History;
 use super::operator::Operator;
+use crate::database;
 use crate::failure::Failure;
 
 /// The budgets of a directory, and all that happened to them. Nothing can be written through it.
@@ -22,12 +22,9 @@ pub(super) struct Store {
 
 /// Makes an empty journal.
 pub(super) fn create(dir: &Path) -> Result<(), Failure> {
-    hush_database();
+    database::hush();
     match DurableJournal::open(dir) {
-        Ok(_) => Err(Failure::new(format!(
-            "there are budgets in `{}` already",
-            dir.display()
-        ))),
+        Ok(_) => Err(database::there_already(dir, "budgets")),
         Err(DurableError::NotFound { .. }) => DurableJournal::options()
             .create(true)
             .open(dir)
@@ -68,23 +65,10 @@ pub(super) fn write(
 }
 
 fn open(dir: &Path) -> Result<DurableJournal, Failure> {
-    hush_database();
+    database::hush();
     // A snapshot would be bounded by the configuration here, and is for the service to make.
     let options = DurableJournal::options().snapshot_every(0);
     options.open(dir).map_err(|error| refused(dir, error))
-}
-
-/// Some damage makes the database panic, which the journal catches and returns as an error: once is enough to be told.
-fn hush_database() {
-    let tell = panic::take_hook();
-    panic::set_hook(Box::new(move |panicked| {
-        let is_database = panicked
-            .location()
-            .is_some_and(|at| at.file().contains("redb"));
-        if !is_database {
-            tell(panicked);
-        }
-    }));
 }
 
 fn build(
@@ -107,15 +91,10 @@ fn build(
 }
 
 fn refused(dir: &Path, error: DurableError) -> Failure {
-    let dir = dir.display();
     match error {
-        DurableError::NotFound { .. } => Failure::new(format!(
-            "there are no budgets in `{dir}`: if it is the right directory, begin with `secstack budget init`"
-        )),
-        DurableError::InUse { .. } => Failure::new(format!(
-            "`{dir}` is in use by another process; stop it or ask it"
-        )),
-        error => Failure::from(error).at(dir),
+        DurableError::NotFound { .. } => database::not_there(dir, "budgets", "budget"),
+        DurableError::InUse { .. } => database::in_use(dir),
+        error => Failure::from(error).at(dir.display()),
     }
 }
 

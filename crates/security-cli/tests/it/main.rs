@@ -1,5 +1,6 @@
 //! The command as a user runs it, one file a theme.
 
+mod approvals;
 mod audit;
 mod audit_append;
 mod audit_evidence;
@@ -14,4 +15,6 @@ mod configuration;
 mod crash;
 mod demo;
 mod gate;
+mod stage;
 mod support;
+mod trust;

@@ -1,0 +1,45 @@
+//! `secstack trust report`: who is trusted how far, and what was done about it, in one document.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use time::OffsetDateTime;
+use trust_gate::{AgentId, ReportOptions};
+
+use super::store;
+use crate::{Answer, GOOD, output, times};
+
+/// Report on trust: levels, what was assigned, what waits, and what happened; as Markdown or JSON
+#[derive(Debug, Args)]
+pub(crate) struct Arguments {
+    /// The directory that trust is kept in
+    dir: PathBuf,
+    /// Only what is about this agent
+    #[arg(long)]
+    agent: Option<AgentId>,
+    /// Acts from this time on (RFC 3339)
+    #[arg(long, value_name = "TIME", value_parser = times::parse)]
+    since: Option<OffsetDateTime>,
+    /// Acts before this time (RFC 3339)
+    #[arg(long, value_name = "TIME", value_parser = times::parse)]
+    until: Option<OffsetDateTime>,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+pub(crate) fn run(arguments: Arguments) -> Answer {
+    let (_, admin) = store::open(&arguments.dir)?;
+    let report = admin.report(&ReportOptions {
+        agent: arguments.agent,
+        since: arguments.since,
+        until: arguments.until,
+    })?;
+    let text = if arguments.json {
+        serde_json::to_string(&report)? + "\n"
+    } else {
+        report.to_markdown()
+    };
+    output::write(|out| out.write_all(text.as_bytes()))?;
+    Ok(GOOD)
+}
