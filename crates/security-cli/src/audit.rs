@@ -21,9 +21,13 @@ mod tail;
 mod verify;
 mod witness;
 
+use std::path::Path;
+
+use audit_trail::AuditReader;
 use clap::Subcommand;
 
 use crate::Answer;
+use crate::failure::Failure;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Verb {
@@ -40,6 +44,12 @@ pub(crate) enum Verb {
     Erase(erase::Arguments),
     Serve(serve::Arguments),
     Witness(witness::Arguments),
+}
+
+/// Opens a log to be read, for a verb that looks into it beside something else.
+pub(crate) fn reader(log: &Path, vkey: Option<&str>) -> Result<AuditReader, Failure> {
+    let key = vkey.map(keys::verifier_key).transpose()?;
+    source::reader(log, key.as_ref())
 }
 
 pub(crate) fn run(verb: Verb) -> Answer {

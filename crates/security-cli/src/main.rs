@@ -6,6 +6,7 @@ mod approvals;
 mod audit;
 mod budget;
 mod check_config;
+mod consent;
 mod database;
 mod demo;
 mod explain;
@@ -55,6 +56,9 @@ enum Verb {
     /// Answer the calls that wait for an operator
     #[command(subcommand)]
     Approvals(approvals::Verb),
+    /// Record what people agreed to, refused and withdrew, and look back
+    #[command(subcommand)]
+    Consent(Box<consent::Verb>),
     /// The demo's own MCP server
     #[command(hide = true)]
     DemoServer {
@@ -74,6 +78,7 @@ fn main() -> ExitCode {
         Verb::Budget(verb) => budget::run(verb),
         Verb::Trust(verb) => trust::run(*verb),
         Verb::Approvals(verb) => approvals::run(verb),
+        Verb::Consent(verb) => consent::run(*verb),
         Verb::DemoServer { folder } => demo::serve(&folder),
     };
     answer.unwrap_or_else(|failure| failure.tell())

@@ -27,6 +27,13 @@ impl Desk {
         desk
     }
 
+    /// A directory of consent.
+    pub(crate) fn agreed() -> Self {
+        let desk = Self(Folder::with(""));
+        desk.ok(&["consent", "init"]);
+        desk
+    }
+
     pub(crate) fn dir(&self) -> String {
         self.0.file("desk")
     }
@@ -81,6 +88,24 @@ impl Desk {
             .build()
             .unwrap()
     }
+}
+
+/// Gives consent and returns the record's id.
+pub(crate) fn give(desk: &Desk, agent: &str, data: &str, purpose: &str, more: &[&str]) -> String {
+    let words = [
+        "consent",
+        "give",
+        "--agent",
+        agent,
+        "--data",
+        data,
+        "--purpose",
+        purpose,
+        "--by",
+        "ada",
+    ];
+    let said = desk.json(&[&words[..], more].concat());
+    said[0]["record_id"].as_str().unwrap().to_owned()
 }
 
 /// With every time and every UUID replaced, so that the rest can be compared.

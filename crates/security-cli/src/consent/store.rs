@@ -1,0 +1,53 @@
+//! The consent in a data directory, opened by the one process that may have it open.
+
+use std::path::Path;
+
+use consent::durable::{DurableError, DurableStore};
+use consent::{ConsentError, ConsentGate, ConsentLedger};
+
+use crate::database;
+use crate::failure::Failure;
+
+/// What the directory holds, for messages.
+const WHAT: &str = "records of consent";
+
+/// Makes an empty store.
+pub(super) fn create(dir: &Path) -> Result<(), Failure> {
+    database::hush();
+    match DurableStore::open(dir) {
+        Ok(_) => Err(database::there_already(dir, WHAT)),
+        Err(DurableError::NotFound { .. }) => DurableStore::options()
+            .create(true)
+            .open(dir)
+            .map(drop)
+            .map_err(|error| refused(dir, error)),
+        Err(error) => Err(refused(dir, error)),
+    }
+}
+
+/// Opens a store. What no record permits is denied, whatever a service allows besides.
+pub(super) fn open(dir: &Path) -> Result<(ConsentGate, ConsentLedger), Failure> {
+    database::hush();
+    let store = DurableStore::open(dir).map_err(|error| refused(dir, error))?;
+    let built = ConsentGate::builder().store(store).build();
+    built.map_err(|error| Failure::from(error).at(dir.display()))
+}
+
+/// One that would be in force in a running gate alone was for nothing here.
+pub(super) fn not_done(error: ConsentError) -> Failure {
+    match error {
+        ConsentError::NotStored { source, .. }
+        | ConsentError::PublicationNotStored { source, .. } => {
+            Failure::from(source).at("it could not be stored, so nothing was changed")
+        }
+        error => error.into(),
+    }
+}
+
+fn refused(dir: &Path, error: DurableError) -> Failure {
+    match error {
+        DurableError::NotFound { .. } => database::not_there(dir, WHAT, "consent"),
+        DurableError::InUse { .. } => database::in_use(dir),
+        error => Failure::from(error).at(dir.display()),
+    }
+}
