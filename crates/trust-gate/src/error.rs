@@ -141,7 +141,8 @@ pub enum TrustError {
 
     /// The act would raise a level and was not allowed to.
     #[error(
-        "this would raise agent `{agent}` in scope `{scope}` from {from} to {to}; say so explicitly if you mean it"
+        "this would raise agent `{agent}` {} from {from} to {to}; say so explicitly if you mean it",
+        place(scope)
     )]
     WouldRaise {
         /// The agent.
@@ -156,7 +157,8 @@ pub enum TrustError {
 
     /// A new cap above the one in force. Caps only tighten; loosening is lifting.
     #[error(
-        "agent `{agent}` is capped at {present} in scope `{scope}`; lift that cap before setting a looser one"
+        "agent `{agent}` is capped at {present} {}; lift that cap before setting a looser one",
+        place(scope)
     )]
     CapWouldLoosen {
         /// The agent.
@@ -169,7 +171,8 @@ pub enum TrustError {
 
     /// An elevation that would not raise the effective level: a cap, a quarantine or the level itself stands above it.
     #[error(
-        "agent `{agent}` has {effective} in scope `{scope}` and would have no more; look for a cap or a quarantine, or elevate higher"
+        "agent `{agent}` has {effective} {} and would have no more; look for a cap or a quarantine, or elevate higher",
+        place(scope)
     )]
     RaisesNothing {
         /// The agent.
@@ -182,7 +185,8 @@ pub enum TrustError {
 
     /// Elevations do not stack: one is active on exactly that scope.
     #[error(
-        "agent `{agent}` is elevated in scope `{scope}` until {until}; end that elevation before giving another"
+        "agent `{agent}` is elevated {} until {until}; end that elevation before giving another",
+        place(scope)
     )]
     AlreadyElevated {
         /// The agent.
@@ -266,7 +270,8 @@ pub enum TrustError {
 
     /// There is nothing of that kind on exactly that scope.
     #[error(
-        "agent `{agent}` has no {what} in scope `{scope}`; look at the assignments of the agent"
+        "agent `{agent}` has no {what} {}; look at the assignments of the agent",
+        place(scope)
     )]
     NothingThere {
         /// What was looked for: `assignment`, `cap` or `quarantine`.
@@ -307,6 +312,15 @@ pub enum TrustError {
     /// All revisions are used up.
     #[error("no revision is left after {0}")]
     RevisionsExhausted(Revision),
+}
+
+/// Where: the root has no name.
+fn place(scope: &str) -> String {
+    if scope.is_empty() {
+        "on the root".to_owned()
+    } else {
+        format!("in scope `{scope}`")
+    }
 }
 
 /// The value as it may stand in a message: escaped, and no longer than a line.

@@ -372,13 +372,13 @@ fn what_is_wrong_is_said_and_changes_nothing() {
     error: invalid value '{ shape = "step", evry = "7d" }' for '--decay <SHAPE>': unknown field `evry`, expected one of `every`, `grace`, `floor`
     error: invalid value '"none"
     error: this would raise agent `bot` in scope `a` from L0 to L2; say so explicitly if you mean it
-    error: agent `bot` is capped at L2 in scope ``; lift that cap before setting a looser one
+    error: agent `bot` is capped at L2 on the root; lift that cap before setting a looser one
     error: agent `bot` has no cap in scope `b`; look at the assignments of the agent
-    error: agent `bot` has no quarantine in scope ``; look at the assignments of the agent
+    error: agent `bot` has no quarantine on the root; look at the assignments of the agent
     error: an elevation may last more than nothing and at most 28800s, not 32400s; choose another time
     error: invalid value 'soon' for '--for <SPAN>': `soon` is not a span of time; write a whole number and a unit, such as `30m`, `36h` or `7d`
-    error: agent `bot` has L2 in scope `` and would have no more; look for a cap or a quarantine, or elevate higher
-    error: agent `bot` has no elevation in scope ``; look at the assignments of the agent
+    error: agent `bot` has L2 on the root and would have no more; look for a cap or a quarantine, or elevate higher
+    error: agent `bot` has no elevation on the root; look at the assignments of the agent
     error: no review is open for revision 1; look at the history for the glass that was broken
     "#);
     let long = desk.refused(&[

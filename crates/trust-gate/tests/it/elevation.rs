@@ -147,7 +147,7 @@ fn it_needs_a_reason_and_an_end_and_keeps_to_the_rules() {
     an elevation may give at most L3, not L4; choose a lower level
     an elevation may last more than nothing and at most 3600s, not 0ns; choose another time
     an elevation may last more than nothing and at most 3600s, not 3600.000000001s; choose another time
-    agent `a` has L0 in scope `` and would have no more; look for a cap or a quarantine, or elevate higher
+    agent `a` has L0 on the root and would have no more; look for a cap or a quarantine, or elevate higher
     ");
     assert_eq!(f.gate.revision().as_u64(), 1, "only the rules were set");
 }
