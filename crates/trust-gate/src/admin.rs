@@ -77,7 +77,8 @@ impl TrustAdmin {
     /// Removes the grant or tombstone on exactly this scope, so that the wider grants count there again.
     ///
     /// # Errors
-    /// [`TrustError::WouldRaise`] if the effective level would be higher now and `raise` does not allow it;
+    /// [`TrustError::WouldRaise`] if the level would be higher now, with or without the elevation that may be there, and
+    /// `raise` does not allow it;
     /// [`TrustError::NothingThere`].
     pub fn clear(
         &self,

@@ -291,3 +291,10 @@ impl<'a> Found<'a> {
         level.min(self.cap)
     }
 }
+
+impl Standing<'_> {
+    /// The level but for an elevation: what scopes within have of it, and what is left when it is over.
+    pub(crate) fn lasting(&self) -> TrustLevel {
+        self.found.capped(self.decayed)
+    }
+}

@@ -388,12 +388,19 @@ impl Ledger {
         let before = present.snapshot.find(agent, scope).at(at);
         let after = next.snapshot.find(agent, scope).at(at);
         self.saw(&present.timeline, before.fell_at.max(after.fell_at));
-        if raise == Raise::Refuse && after.effective > before.effective {
+        // An elevation must not hide what the act does to the scopes within, or to what comes after it.
+        let raised = [
+            (before.effective, after.effective),
+            (before.lasting(), after.lasting()),
+        ]
+        .into_iter()
+        .find(|(from, to)| to > from);
+        if let Some((from, to)) = raised.filter(|_| raise == Raise::Refuse) {
             return Err(TrustError::WouldRaise {
                 agent: agent.to_string(),
                 scope: scope.to_string(),
-                from: before.effective,
-                to: after.effective,
+                from,
+                to,
             });
         }
         if event.act.must_raise() && after.effective <= before.effective {

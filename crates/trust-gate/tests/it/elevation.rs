@@ -234,6 +234,27 @@ fn clearing_the_grant_under_an_elevation_cannot_raise() {
 }
 
 #[test]
+fn clearing_a_revocation_under_an_elevation_needs_leave() {
+    let f = Fixture::new();
+    f.grant("a", "", TrustLevel::ActAndReport);
+    f.admin
+        .revoke(&agent("a"), &scope("x"), &ops(), "enough")
+        .unwrap();
+    f.admin
+        .elevate(&elevation(TrustLevel::ActAndReport, HOUR).scope(scope("x")))
+        .unwrap();
+    let clear = |raise| {
+        f.admin
+            .clear(&agent("a"), &scope("x"), &ops(), "tidy", raise)
+    };
+    let refused = clear(Raise::Refuse).unwrap_err();
+    insta::assert_snapshot!(refused, @"this would raise agent `a` in scope `x` from L0 to L4; say so explicitly if you mean it");
+    assert_eq!(f.level("a", "x/within"), TrustLevel::Observer);
+    clear(Raise::Allow).unwrap();
+    assert_eq!(f.level("a", "x/within"), TrustLevel::ActAndReport);
+}
+
+#[test]
 fn the_glass_needs_two_operators_and_marks_every_decision() {
     let f = Fixture::with(config());
     let alone = f

@@ -253,7 +253,12 @@ impl Model {
         }
     }
 
-    fn level(&self, (agent, scope): Place, now: i64) -> u8 {
+    fn level(&self, place: Place, now: i64) -> u8 {
+        self.level_with(place, now, true)
+    }
+
+    /// With what an elevation gives, or but for it.
+    fn level_with(&self, (agent, scope): Place, now: i64, elevated: bool) -> u8 {
         let counts = |at: usize| {
             if self.rules.exact {
                 at == scope || at == 0
@@ -281,6 +286,7 @@ impl Model {
         let raised = self
             .raised
             .iter()
+            .filter(|_| elevated)
             .find(|raised| raised.place == (agent, scope) && now < raised.until)
             .map_or(base, |raised| base.max(raised.level));
         caps.chain(stopped)
@@ -343,12 +349,16 @@ impl Model {
                 self.review = None;
             }
             Op::Clear(place, raise) => {
-                let before = self.level(place, now);
+                let levels = |model: &Self| {
+                    [true, false].map(|elevated| model.level_with(place, now, elevated))
+                };
+                let before = levels(self);
                 let Some(found) = self.held.iter().position(|held| held.place == place) else {
                     return false;
                 };
                 let held = self.held.remove(found);
-                if !raise && self.level(place, now) > before {
+                let raised = levels(self).iter().zip(&before).any(|(to, from)| to > from);
+                if !raise && raised {
                     self.held.push(held);
                     return false;
                 }
