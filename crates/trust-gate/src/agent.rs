@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use crate::assignment::Assignment;
+use crate::assignment::{Assignment, AssignmentKind};
 use crate::config::{Rules, ScopeMode};
+use crate::event::Revision;
 use crate::ladder::{Ladder, Rung};
 use crate::level::TrustLevel;
 use crate::moment::Moment;
@@ -41,6 +42,32 @@ pub(crate) struct Elevation {
 pub(crate) struct Base {
     ladder: Ladder,
     pub(crate) assignment: Arc<Assignment>,
+    /// Not looked at by decisions, which are to find their way through little memory.
+    pub(crate) past: Arc<Past>,
+}
+
+/// What a grant that was held back must not undo.
+#[derive(Debug, Clone)]
+pub(crate) struct Past {
+    /// What put the assignment there.
+    #[cfg_attr(
+        not(feature = "signed"),
+        expect(dead_code, reason = "asked where signed grants are")
+    )]
+    pub(crate) decided: Decided,
+    /// The last revocation on its scope, which an assignment since then does not make forgotten.
+    pub(crate) revoked: Option<Decided>,
+}
+
+/// An act, and the time by which a grant that was held back is found to be older.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Decided {
+    #[cfg_attr(
+        not(feature = "signed"),
+        expect(dead_code, reason = "told where signed grants are refused")
+    )]
+    pub(crate) revision: Revision,
+    pub(crate) at: Moment,
 }
 
 impl AgentRecord {
@@ -149,11 +176,35 @@ impl Elevation {
 }
 
 impl Base {
-    /// `None` if the assignment is not one that gives a level.
-    pub(crate) fn new(assignment: Assignment) -> Option<Self> {
+    /// What `decided` puts in the place of `before`; `None` if the assignment is not one that gives a level.
+    pub(crate) fn new(
+        assignment: Assignment,
+        decided: Decided,
+        before: Option<&Self>,
+    ) -> Option<Self> {
+        let revoked = match assignment.kind {
+            AssignmentKind::Tombstone => Some(decided),
+            // Where the clock was set right since, what came later came no earlier.
+            _ => before
+                .and_then(|before| before.past.revoked)
+                .map(|revoked| Decided {
+                    at: revoked.at.min(decided.at),
+                    ..revoked
+                }),
+        };
         Some(Self {
             ladder: Ladder::of(&assignment)?,
             assignment: Arc::new(assignment),
+            past: Arc::new(Past { decided, revoked }),
+        })
+    }
+
+    /// The same decision with another assignment.
+    pub(crate) fn with(self, assignment: Assignment) -> Option<Self> {
+        Some(Self {
+            ladder: Ladder::of(&assignment)?,
+            assignment: Arc::new(assignment),
+            ..self
         })
     }
 }

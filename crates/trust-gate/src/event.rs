@@ -80,6 +80,20 @@ pub struct Event {
     pub after: Option<TrustLevel>,
 }
 
+impl Event {
+    /// When the operator made up their mind: whoever signs elsewhere does so before the grant comes here.
+    pub(crate) const fn decided_at(&self) -> OffsetDateTime {
+        match self.act {
+            Act::Assign {
+                signed: Some(_),
+                assigned_at,
+                ..
+            } => assigned_at,
+            _ => self.at,
+        }
+    }
+}
+
 /// What was done.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use time::OffsetDateTime;
 
-use crate::agent::{AgentRecord, Base, Elevation, Found, Slot};
+use crate::agent::{AgentRecord, Base, Decided, Elevation, Found, Slot};
 use crate::assignment::{Assignment, AssignmentKind};
 use crate::config::{Rules, TrustGateConfig};
 use crate::decay::Decay;
@@ -110,11 +110,11 @@ impl Snapshot {
                     decay: *decay,
                     ..made(agent, scope, kind)
                 };
-                self.set_base(grant);
+                self.set_base(grant, event);
             }
             Act::Revoke { agent, scope } => {
                 let tombstone = made(agent, scope, AssignmentKind::Tombstone);
-                self.set_base(tombstone);
+                self.set_base(tombstone, event);
                 self.change(agent, scope, |slot| slot.elevation = None);
             }
             Act::Clear { agent, scope } => self.change(agent, scope, |slot| slot.base = None),
@@ -164,11 +164,7 @@ impl Snapshot {
                 self.change(agent, scope, |slot| slot.elevation = None);
             }
             Act::CloseReview { .. } => self.review = None,
-            Act::Touch { agent, scope } => {
-                if let Some(touched) = self.touched(agent, scope, event.at) {
-                    self.set_base(touched);
-                }
-            }
+            Act::Touch { agent, scope } => self.touch(agent, scope, event.at),
             Act::TrustKey { .. } | Act::RevokeKey { .. } => {}
         }
         self.revision = event.revision;
@@ -189,6 +185,14 @@ impl Snapshot {
             .touched(at)
     }
 
+    fn touch(&mut self, agent: &AgentId, scope: &Scope, at: OffsetDateTime) {
+        if let Some(touched) = self.touched(agent, scope, at) {
+            self.change(agent, scope, |slot| {
+                slot.base = slot.base.take().and_then(|base| base.with(touched));
+            });
+        }
+    }
+
     fn elevate(&mut self, assignment: Assignment, until: OffsetDateTime) -> Arc<Assignment> {
         let (agent, scope) = (assignment.agent.clone(), assignment.scope.clone());
         let assignment = Assignment {
@@ -201,10 +205,15 @@ impl Snapshot {
         assignment
     }
 
-    fn set_base(&mut self, assignment: Assignment) {
+    fn set_base(&mut self, assignment: Assignment, event: &Event) {
         let (agent, scope) = (assignment.agent.clone(), assignment.scope.clone());
-        let base = Base::new(assignment);
-        self.change(&agent, &scope, |slot| slot.base = base);
+        let decided = Decided {
+            revision: event.revision,
+            at: event.decided_at().into(),
+        };
+        self.change(&agent, &scope, |slot| {
+            slot.base = Base::new(assignment, decided, slot.base.as_ref());
+        });
     }
 
     fn change(&mut self, agent: &AgentId, scope: &Scope, change: impl FnOnce(&mut Slot)) {

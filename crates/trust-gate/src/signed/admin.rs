@@ -6,7 +6,7 @@ use time::OffsetDateTime;
 use super::signer::other_operator;
 use super::{SignedGrant, SignedGrantError};
 use crate::admin::TrustAdmin;
-use crate::assignment::{Assignment, AssignmentKind};
+use crate::agent::Decided;
 use crate::error::{TrustError, excerpt};
 use crate::event::{Act, Event};
 use crate::grant::Grant;
@@ -177,28 +177,31 @@ fn refuse_stale(
         });
     }
     match decided_since(grant, snapshot) {
-        Some((assigned_at, present)) => Err(SignedGrantError::Superseded {
+        Some((assigned_at, since)) => Err(SignedGrantError::Superseded {
             assigned_at,
-            revision: present.revision,
-            since: present.assigned_at,
+            revision: since.revision,
+            since: since.at.to_datetime(),
         }),
         None => Ok(()),
     }
 }
 
-/// The grant's date and what is not older: anything on its scope, or a revocation around it. Whoever revokes cannot know
-/// of a grant that somebody holds back.
-fn decided_since<'s>(
-    grant: &Grant,
-    snapshot: &'s Snapshot,
-) -> Option<(OffsetDateTime, &'s Assignment)> {
+/// The grant's date and what is not older: anything on its scope, or a revocation there or around it. Whoever revokes cannot
+/// know of a grant that somebody holds back.
+fn decided_since(grant: &Grant, snapshot: &Snapshot) -> Option<(OffsetDateTime, Decided)> {
     let assigned_at = grant.assigned_at?;
     let record = snapshot.agent(&grant.agent)?;
     std::iter::successors(Some(grant.scope.as_str()), |path| scope::outer(path))
-        .filter_map(|path| Some(&*record.slot(path)?.base.as_ref()?.assignment))
-        .filter(|present| present.scope == grant.scope || present.kind == AssignmentKind::Tombstone)
-        .find(|present| Moment::from(assigned_at) <= present.assigned_at.into())
-        .map(|present| (assigned_at, present))
+        .filter_map(|path| {
+            let past = &record.slot(path)?.base.as_ref()?.past;
+            if path == grant.scope.as_str() {
+                Some(past.decided)
+            } else {
+                past.revoked
+            }
+        })
+        .find(|since| Moment::from(assigned_at) <= since.at)
+        .map(|since| (assigned_at, since))
 }
 
 fn known(snapshot: &Snapshot, key_id: KeyId) -> Result<&TrustedKey, SignedGrantError> {

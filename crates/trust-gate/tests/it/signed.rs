@@ -10,7 +10,7 @@ use trust_gate::{
     TrustLevel,
 };
 
-use crate::fixture::{DAY, Fixture, HOUR, NOON, agent, chain, ops, scope};
+use crate::fixture::{DAY, Fixture, HOUR, NOON, agent, chain, grant, ops, scope};
 use crate::store::{FAILS, Faulty, WORKS};
 
 pub(crate) const GATE: &str = "shop-eu";
@@ -362,6 +362,56 @@ fn a_grant_that_was_held_back_does_not_undo_a_revocation_around_it() {
         .unwrap();
     assert_eq!(f.level("a", "payments/eu"), TrustLevel::Suggest);
     assert_eq!(f.level("a", "payments/eu/fr"), TrustLevel::Observer);
+}
+
+#[test]
+fn what_is_assigned_after_a_revocation_does_not_let_in_what_was_held_back() {
+    for place in ["", "payments"] {
+        let (f, ada) = trusting();
+        f.clock.advance(HOUR);
+        let held_back = by_ada(TrustLevel::Autonomous, NOON).scope(scope(place));
+        let held_back = text(&ada, held_back, 1);
+        f.admin.revoke(&agent("a"), &scope(""), &ops(), "").unwrap();
+        // From a file, in which a grant that wears out has to say since when it holds.
+        let again = grant("a", TrustLevel::Monitor)
+            .assigned_at(NOON - DAY)
+            .decay(Decay::inactivity());
+        f.admin.assign(again).unwrap();
+        refused(&f, &held_back);
+        f.admin.touch(&agent("a"), &scope(""), &ops(), "").unwrap();
+        let f = f.restart();
+        refused(&f, &held_back);
+        f.clock.advance(HOUR);
+        let made_since = by_ada(TrustLevel::Suggest, NOON + HOUR * 2).scope(scope(place));
+        f.admin.assign_signed(&text(&ada, made_since, 1)).unwrap();
+        assert_eq!(f.level("a", place), TrustLevel::Suggest);
+    }
+}
+
+#[test]
+fn a_revocation_by_a_clock_that_was_ahead_holds_grants_up_no_longer_than_what_came_after_it() {
+    let (f, ada) = trusting();
+    f.clock.set(NOON + DAY * 365);
+    f.admin.revoke(&agent("a"), &scope(""), &ops(), "").unwrap();
+    f.clock.set(NOON + HOUR);
+    f.admin.accept_clock(&ops(), "it was ahead").unwrap();
+    f.grant("a", "", TrustLevel::Monitor);
+    refused(&f, &text(&ada, by_ada(TrustLevel::Suggest, NOON + HOUR), 1));
+    f.clock.advance(HOUR);
+    let inner = by_ada(TrustLevel::Suggest, NOON + HOUR * 2).scope(scope("payments"));
+    f.admin.assign_signed(&text(&ada, inner, 1)).unwrap();
+}
+
+#[test]
+fn of_two_that_were_signed_elsewhere_the_newer_one_counts_whenever_they_come() {
+    let (f, ada) = trusting();
+    f.clock.advance(DAY);
+    for hours in [1, 2] {
+        let level = TrustLevel::try_from(hours as u8).unwrap();
+        let signed = text(&ada, by_ada(level, NOON + HOUR * hours), hours.into());
+        f.admin.assign_signed(&signed).unwrap();
+    }
+    assert_eq!(f.level("a", ""), TrustLevel::Suggest);
 }
 
 #[test]
