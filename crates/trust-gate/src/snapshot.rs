@@ -163,7 +163,7 @@ impl Snapshot {
             Act::EndElevation { agent, scope } => {
                 self.change(agent, scope, |slot| slot.elevation = None);
             }
-            Act::CloseReview { .. } => self.review = None,
+            Act::CloseReview { .. } => self.close_review(),
             Act::Touch { agent, scope } => self.touch(agent, scope, event.at),
             Act::TrustKey { .. } | Act::RevokeKey { .. } => {}
         }
@@ -203,6 +203,17 @@ impl Snapshot {
         let assignment = Arc::clone(&elevation.assignment);
         self.change(&agent, &scope, |slot| slot.elevation = Some(elevation));
         assignment
+    }
+
+    /// What was looked into is over for good: a clock that is set right does not bring it back unseen.
+    fn close_review(&mut self) {
+        let Some(broken) = self.review.take() else {
+            return;
+        };
+        self.change(&broken.agent, &broken.scope, |slot| {
+            slot.elevation
+                .take_if(|elevation| elevation.assignment.revision == broken.revision);
+        });
     }
 
     fn set_base(&mut self, assignment: Assignment, event: &Event) {

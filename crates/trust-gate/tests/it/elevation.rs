@@ -7,7 +7,7 @@ use trust_gate::{
     TrustError, TrustGateConfig, TrustLevel,
 };
 
-use crate::fixture::{DAY, Fixture, HOUR, agent, ops, request, scope};
+use crate::fixture::{DAY, Fixture, HOUR, NOON, agent, ops, request, scope};
 
 fn elevation(level: TrustLevel, lasts: Duration) -> Elevation {
     Elevation::new(agent("a"), level, lasts, ops(), "a test of it")
@@ -252,6 +252,24 @@ fn clearing_a_revocation_under_an_elevation_needs_leave() {
     assert_eq!(f.level("a", "x/within"), TrustLevel::Observer);
     clear(Raise::Allow).unwrap();
     assert_eq!(f.level("a", "x/within"), TrustLevel::ActAndReport);
+}
+
+#[test]
+fn what_was_reviewed_does_not_come_back_when_the_clock_is_set_right() {
+    let f = Fixture::with(config());
+    let broken = f
+        .admin
+        .break_glass(&elevation(TrustLevel::ActAndReport, HOUR), &second())
+        .unwrap();
+    f.clock.advance(HOUR);
+    f.admin
+        .close_review(broken.revision, &second(), "as it should be")
+        .unwrap();
+    f.clock.set(NOON + HOUR / 2);
+    f.admin.accept_clock(&ops(), "it was ahead").unwrap();
+    assert_eq!(f.level("a", ""), TrustLevel::Observer);
+    let f = f.restart();
+    assert_eq!(f.level("a", ""), TrustLevel::Observer);
 }
 
 #[test]

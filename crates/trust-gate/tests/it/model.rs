@@ -346,6 +346,7 @@ impl Model {
                 if self.is_raised(now, |raised| raised.number == open) {
                     return false;
                 }
+                self.raised.retain(|raised| raised.number != open);
                 self.review = None;
             }
             Op::Clear(place, raise) => {
