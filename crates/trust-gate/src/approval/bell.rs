@@ -21,6 +21,12 @@ pub(crate) struct Waiting {
     pub(crate) is_watched: bool,
 }
 
+/// A waker that is not needed any more. To be dropped when nothing is locked: a task may go with it, and with that a future
+/// that waits here too.
+#[derive(Debug)]
+#[must_use = "drop it after the lock"]
+pub(crate) struct Forgotten(#[expect(dead_code, reason = "only to be dropped")] Waker);
+
 impl Waiting {
     /// A number of its own for whoever waits.
     pub(crate) fn enrol(&mut self) -> u64 {
@@ -28,14 +34,20 @@ impl Waiting {
         self.last
     }
 
-    /// Has `waker` woken at the next ring.
-    pub(crate) fn wake_later(&mut self, number: u64, waker: &Waker) {
-        self.forget(number);
-        self.wakers.push((number, waker.clone()));
+    /// Has `waker` woken at the next ring, and gives back the one that would have been.
+    pub(crate) fn wake_later(&mut self, number: u64, waker: Waker) -> Option<Forgotten> {
+        let before = self.forget(number);
+        self.wakers.push((number, waker));
+        before
     }
 
-    fn forget(&mut self, number: u64) {
-        self.wakers.retain(|(enrolled, _)| *enrolled != number);
+    fn forget(&mut self, number: u64) -> Option<Forgotten> {
+        let place = self
+            .wakers
+            .iter()
+            .position(|(enrolled, _)| *enrolled == number)?;
+        let (_, waker) = self.wakers.swap_remove(place);
+        Some(Forgotten(waker))
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -62,11 +74,13 @@ impl Bell {
     /// Whoever enrolled under this number waits no more.
     pub(crate) fn leave(&self, number: u64) {
         let mut waiting = self.lock();
-        waiting.forget(number);
+        let forgotten = waiting.forget(number);
         if waiting.is_empty() {
             // The thread that watches for them ends now and not at its next glance.
             self.rung.notify_all();
         }
+        drop(waiting);
+        drop(forgotten);
     }
 
     /// Sleeps until a ring, and no longer than a glance.

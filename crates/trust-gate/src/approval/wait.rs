@@ -35,6 +35,8 @@ impl Future for ApprovalWait {
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let ledger = Arc::clone(&self.approvals.0.0);
+        // Others' code, like dropping one: not under the lock.
+        let waker = context.waker().clone();
         let mut waiting = ledger.bell.lock();
         // Looked at under the bell's lock, so that no ring is missed in between.
         let Some(approval) = self.approvals.get(self.id) else {
@@ -54,7 +56,9 @@ impl Future for ApprovalWait {
             waiting.is_watched = true;
         }
         let number = *self.enrolled.get_or_insert_with(|| waiting.enrol());
-        waiting.wake_later(number, context.waker());
+        let forgotten = waiting.wake_later(number, waker);
+        drop(waiting);
+        drop(forgotten);
         Poll::Pending
     }
 }
