@@ -40,6 +40,13 @@ impl Board {
         answers.then_some(approval)
     }
 
+    /// When the approval of exactly this call ran out, if it has by `at` and was not used.
+    pub(crate) fn ran_out(&self, call: &Call, at: Moment) -> Option<Moment> {
+        let approval = self.live.get(self.by_call.get(call)?)?;
+        let is_over = approval.state_at(at) == ApprovalState::Expired;
+        is_over.then(|| approval.expires_at.into())
+    }
+
     /// The approval of this number.
     pub(crate) fn get(&self, id: ApprovalId) -> Option<&Approval> {
         self.live

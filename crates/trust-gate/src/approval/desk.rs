@@ -229,6 +229,12 @@ impl Approvals {
                 });
             }
             if may == May::Use {
+                let ran_out = board.ran_out(&call, now.at);
+                drop(board);
+                if let Some(ran_out) = ran_out {
+                    // Refused once, it stays so, whatever the clock does.
+                    ledger.saw(&present.timeline, ran_out);
+                }
                 return Err(ApprovalError::NotApproved.into());
             }
             has_room(&call, &board, present, now)?;

@@ -11,8 +11,8 @@ use std::time::Duration;
 
 use trust_gate::{
     Answer, Approval, ApprovalError, ApprovalFilter, ApprovalRule, ApprovalRules, ApprovalState,
-    Arguments, Effect, HistoryFilter, OperatorId, Scope, ToolPolicy, ToolRequest, TrustError,
-    TrustGateConfig, TrustLevel, TrustOutcome,
+    ApprovalWait, Arguments, Effect, HistoryFilter, OperatorId, Scope, ToolPolicy, ToolRequest,
+    TrustError, TrustGateConfig, TrustLevel, TrustOutcome,
 };
 
 use crate::fixture::{Fixture, agent, ops, request, scope};
@@ -201,6 +201,24 @@ fn what_was_told_to_have_run_out_stays_so_when_the_clock_goes_back() {
         ApprovalState::Expired
     );
     assert!(f.gate.approvals().consume(&wipe(), &args()).is_err());
+}
+
+#[test]
+fn a_use_that_came_too_late_is_too_late_when_the_clock_goes_back() {
+    let f = stage();
+    let asked = ask(&f, &wipe());
+    approve(&f, &asked);
+    let noon = f.gate.now();
+    // What a restart begins from is near the end, and not yet at it.
+    let second = Duration::from_secs(1);
+    f.clock.advance(TTL.saturating_sub(second));
+    assert!(f.gate.now() > noon);
+    f.clock.advance(second);
+    let use_it = |f: &Fixture| f.gate.approvals().consume(&wipe(), &args());
+    assert_eq!(refusal(use_it(&f).unwrap_err()), ApprovalError::NotApproved);
+    f.clock.set(noon);
+    let f = f.restart();
+    assert_eq!(refusal(use_it(&f).unwrap_err()), ApprovalError::NotApproved);
 }
 
 #[test]
@@ -539,6 +557,41 @@ fn whoever_is_woken_may_act_at_once() {
     );
     approve(&f, &asked);
     assert_eq!(uses.1.load(Ordering::SeqCst), 1);
+}
+
+/// A task that owns a future which waits.
+struct Task(#[expect(dead_code, reason = "only to be dropped")] Option<ApprovalWait>);
+
+impl Wake for Task {
+    fn wake(self: Arc<Self>) {}
+}
+
+#[test]
+fn a_waker_that_is_forgotten_may_take_another_wait_with_it() {
+    let f = stage();
+    let asked = ask(&f, &wipe());
+    let approvals = f.gate.approvals();
+    let (done, ended) = std::sync::mpsc::channel();
+    thread::spawn(move || {
+        let mut noop = Context::from_waker(Waker::noop());
+        for drops in [true, false] {
+            let mut inner = approvals.wait(asked.id);
+            assert!(pin!(&mut inner).poll(&mut noop).is_pending());
+            let waker = Waker::from(Arc::new(Task(Some(inner))));
+            let mut outer = Box::pin(approvals.wait(asked.id));
+            let polled = outer.as_mut().poll(&mut Context::from_waker(&waker));
+            assert!(polled.is_pending());
+            drop(waker);
+            if drops {
+                drop(outer);
+            } else {
+                assert!(outer.as_mut().poll(&mut noop).is_pending());
+            }
+        }
+        done.send(()).unwrap();
+    });
+    let ended = ended.recv_timeout(Duration::from_secs(60));
+    ended.expect("it waits for itself");
 }
 
 #[test]
