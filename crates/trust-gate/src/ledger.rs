@@ -343,22 +343,23 @@ impl Ledger {
 
     /// Every event wanted, those included that are in force but not stored.
     pub(crate) fn history(&self, filter: &HistoryFilter) -> Result<Vec<Event>, TrustError> {
-        // What a panicking store left behind is still whole: events join `unstored` one at a time.
-        let writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut events = Vec::new();
+        let unstored = {
+            // What a panicking store left behind is still whole: events join `unstored` one at a time.
+            let writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+            writer.unstored.clone()
+        };
+        // Nobody has to wait with a quarantine until somebody else has read all of the history.
+        let (mut events, mut last) = (Vec::new(), filter.after);
         self.store.replay(filter.after, &mut |event| {
+            last = event.revision;
             if filter.wants(&event) {
                 events.push(event);
             }
             Ok(())
         })?;
-        events.extend(
-            writer
-                .unstored
-                .iter()
-                .filter(|event| filter.wants(event))
-                .cloned(),
-        );
+        // Those that were stored meanwhile have been read.
+        let unstored = unstored.into_iter().filter(|event| event.revision > last);
+        events.extend(unstored.filter(|event| filter.wants(event)));
         Ok(events)
     }
 

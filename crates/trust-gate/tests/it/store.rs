@@ -1,7 +1,9 @@
 //! What happens when the store does not do what it is asked.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{Arc, Mutex, mpsc};
+use std::thread;
+use std::time::Duration;
 
 use trust_gate::{
     ActKind, AssignmentFilter, ClockMark, Event, HistoryFilter, ManualClock, MemoryStore, Raise,
@@ -183,7 +185,7 @@ fn after_a_panic_in_the_store_only_narrowing_acts_work() {
     store.mode(PANICS);
     let admin = Arc::new(admin);
     let raising = Arc::clone(&admin);
-    let panicked = std::thread::spawn(move || {
+    let panicked = thread::spawn(move || {
         drop(raising.assign(grant("a", TrustLevel::Autonomous)));
     });
     assert!(panicked.join().is_err());
@@ -350,4 +352,70 @@ fn narrowing_holds_before_it_is_stored_and_granting_only_after() {
     admin.assign(grant("a", TrustLevel::Suggest)).unwrap();
     admin.revoke(&agent("a"), &scope(""), &ops(), "").unwrap();
     admin.assign(grant("a", TrustLevel::Monitor)).unwrap();
+}
+
+/// A store that is read only once somebody lets it.
+struct Slow {
+    inner: MemoryStore,
+    read: mpsc::SyncSender<()>,
+    go_on: Mutex<mpsc::Receiver<()>>,
+}
+
+impl TrustStore for Slow {
+    fn append(&self, expected: Revision, events: &[Event]) -> Result<(), StoreError> {
+        self.inner.append(expected, events)
+    }
+
+    fn replay(
+        &self,
+        after: Revision,
+        visit: &mut dyn FnMut(Event) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        // Opening reads it too, before there is anything to read.
+        if self.inner.mark()?.is_some() {
+            self.read.send(()).unwrap();
+            self.go_on.lock().unwrap().recv().unwrap();
+        }
+        self.inner.replay(after, visit)
+    }
+
+    fn keep_mark(&self, mark: ClockMark) -> Result<(), StoreError> {
+        self.inner.keep_mark(mark)
+    }
+
+    fn mark(&self) -> Result<Option<ClockMark>, StoreError> {
+        self.inner.mark()
+    }
+}
+
+#[test]
+fn whoever_reads_the_history_holds_nobody_up() {
+    let (read, is_read) = mpsc::sync_channel(0);
+    let (let_go, go_on) = mpsc::channel();
+    let store = Slow {
+        inner: MemoryStore::default(),
+        read,
+        go_on: Mutex::new(go_on),
+    };
+    let built = TrustGate::builder()
+        .clock(ManualClock::new(NOON))
+        .store(store);
+    let (_, admin) = built.build().unwrap();
+    let admin = Arc::new(admin);
+    let (told, done) = mpsc::channel();
+    let reader = {
+        let admin = Arc::clone(&admin);
+        thread::spawn(move || admin.history(&HistoryFilter::default()).unwrap())
+    };
+    is_read.recv().unwrap();
+    thread::spawn(move || {
+        let stopped = admin.quarantine(&agent("a"), &scope(""), &ops(), "now");
+        told.send(stopped.is_ok()).unwrap();
+    });
+    let stopped = done.recv_timeout(Duration::from_secs(60));
+    let_go.send(()).unwrap();
+    assert_eq!(stopped, Ok(true));
+    let kinds = reader.join().unwrap();
+    let kinds: Vec<_> = kinds.iter().map(|event| event.act.kind()).collect();
+    assert_eq!(kinds, [ActKind::Configure, ActKind::Quarantine]);
 }
