@@ -116,7 +116,7 @@ impl TrustAdmin {
             .iter()
             .flat_map(|(_, record)| record.scopes().cloned())
             .collect();
-        let (levels, fell_at) = Distribution::all(snapshot, &records, &scopes, at);
+        let (levels, fell_at) = Distribution::all(snapshot, &records, at);
         // What is told once stays so, whatever the clock does.
         ledger.saw(&present.timeline, fell_at);
 

@@ -1,6 +1,6 @@
 //! How many agents have which level.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use serde::Serialize;
 
@@ -37,25 +37,22 @@ impl Distribution {
     pub(super) fn all(
         snapshot: &Snapshot,
         records: &[(&AgentId, &AgentRecord)],
-        scopes: &BTreeSet<Scope>,
         at: Moment,
     ) -> (Vec<Self>, Moment) {
         let root = Scope::root();
-        let others = scopes.iter().filter(|scope| !scope.is_root());
         let mut fell_at = Moment::EARLIEST;
-        let levels = std::iter::once(&root)
-            .chain(others)
-            .map(|scope| {
-                let mut found = Vec::new();
-                for (agent, record) in records {
-                    if scope.is_root() || record.slot(scope.as_str()).is_some() {
-                        let standing = snapshot.find(agent, scope).at(at);
-                        fell_at = fell_at.max(standing.fell_at);
-                        found.push(standing.effective);
-                    }
-                }
-                Self::count(scope.clone(), &found)
-            })
+        let mut found = BTreeMap::from([(&root, Vec::new())]);
+        for (agent, record) in records {
+            let others = record.scopes().filter(|scope| !scope.is_root());
+            for scope in std::iter::once(&root).chain(others) {
+                let standing = snapshot.find(agent, scope).at(at);
+                fell_at = fell_at.max(standing.fell_at);
+                found.entry(scope).or_default().push(standing.effective);
+            }
+        }
+        let levels = found
+            .into_iter()
+            .map(|(scope, found)| Self::count(scope.clone(), &found))
             .collect();
         (levels, fell_at)
     }
