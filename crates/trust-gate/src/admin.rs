@@ -263,7 +263,8 @@ impl TrustAdmin {
     }
 
     /// Accepts the clock's present reading as the time, even if it is earlier than what was read before. For after a
-    /// clock had jumped ahead: what lapsed by that jump alone comes back, which is why an operator must answer for it.
+    /// clock had jumped ahead. Whatever lapsed later than the time that is accepted comes back, by that jump or rightly: look at
+    /// the clock first, for an operator must answer for it.
     ///
     /// # Errors
     /// Those of all acts.

@@ -17,7 +17,8 @@ use crate::ledger::{Done, Now, Present, Raise, Step};
 use crate::name::OperatorId;
 use crate::request::ToolRequest;
 
-/// Asks for approvals, waits for them and uses them. Cheap to clone; it can be given to code that runs agents.
+/// Asks for approvals, waits for them and uses them. Cheap to clone; it can be given to code that runs agents, and not to
+/// agents: it looks at every approval by its number, whoever asked, and takes it back.
 ///
 /// An approval lets one call run, once; it raises no level. It cannot be given from here:
 /// ```compile_fail,E0599
