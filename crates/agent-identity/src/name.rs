@@ -127,9 +127,19 @@ pub(crate) fn problem(text: &str) -> Option<&'static str> {
         Some("is longer than 256 bytes")
     } else if text.chars().any(char::is_control) {
         Some("contains a control character")
+    } else if text.chars().any(is_unseen) {
+        Some("contains a character that is not seen or turns the text around")
     } else if text.trim() != text {
         Some("begins or ends with white space")
     } else {
         None
     }
+}
+
+/// Whether a reader of the name would not see that it is there: zero-width characters and marks of direction.
+const fn is_unseen(character: char) -> bool {
+    matches!(
+        character,
+        '\u{061C}' | '\u{200B}'..='\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2060}' | '\u{2066}'..='\u{2069}' | '\u{FEFF}'
+    )
 }

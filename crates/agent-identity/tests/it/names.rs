@@ -7,7 +7,19 @@ use proptest::prelude::*;
 fn refuses_what_two_sides_could_read_differently() {
     let long = "a".repeat(257);
     for text in [
-        "", " ", " a", "a ", "\ta", "a\n", "a\0b", "a\u{7f}", "\u{a0}a", "a\u{85}b", &long,
+        "",
+        " ",
+        " a",
+        "a ",
+        "\ta",
+        "a\n",
+        "a\0b",
+        "a\u{7f}",
+        "\u{a0}a",
+        "a\u{85}b",
+        "a\u{200b}da",
+        "\u{202e}ada",
+        &long,
     ] {
         assert_eq!(
             text.parse::<AgentId>().unwrap_err().code(),
@@ -24,15 +36,7 @@ fn refuses_what_two_sides_could_read_differently() {
 
 #[test]
 fn look_alikes_are_different_agents() {
-    let names = [
-        "ada",
-        "Ada",
-        "аda",
-        "ad\u{430}",
-        "a\u{200b}da",
-        "\u{202e}ada",
-        "ada\u{301}",
-    ];
+    let names = ["ada", "Ada", "аda", "ad\u{430}", "ada\u{301}"];
     for (one, first) in names.iter().enumerate() {
         for (other, second) in names.iter().enumerate() {
             let same = first.parse::<AgentId>().unwrap() == second.parse::<AgentId>().unwrap();

@@ -61,9 +61,17 @@ impl Board {
         all
     }
 
-    /// How many wait or are not used: of this agent, and of all.
+    /// How many wait or are not used: of this agent, and of all. What the agent's side took back counts until its time is up,
+    /// or whoever asks and gives up, again and again, would fill the journal.
     pub(crate) fn open(&self, agent: &AgentId, at: Moment) -> (usize, usize) {
-        let open = || self.live.values().filter(|one| one.is_open_at(at));
+        let given_up = |one: &&Approval| {
+            let by_agent = one.last.as_ref().is_some_and(|last| last.by.is_none());
+            one.state == ApprovalState::Cancelled && by_agent && at < Moment::from(one.expires_at)
+        };
+        let open = || {
+            let live = self.live.values().filter(|one| one.is_open_at(at));
+            live.chain(self.ended.iter().filter(given_up))
+        };
         (
             open().filter(|one| one.agent == *agent).count(),
             open().count(),

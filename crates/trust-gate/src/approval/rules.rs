@@ -15,7 +15,8 @@ pub struct ApprovalRules {
     /// From the request on, how long it may be approved and used; then it is denied. Default 5 minutes.
     #[serde(with = "span")]
     pub ttl: Duration,
-    /// How many requests of one agent may be pending or approved and not used. Default 16.
+    /// How many requests of one agent may be pending, or approved and not used, or taken back by its own side within their
+    /// time. Default 16.
     pub max_pending_per_agent: NonZeroUsize,
     /// The same for all agents together. Default 1024.
     pub max_pending: NonZeroUsize,

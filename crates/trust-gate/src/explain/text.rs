@@ -134,8 +134,12 @@ impl fmt::Display for Considered {
             Part::Over => f.write_str(", which is over,")?,
         }
         write!(f, " {verb} {}", record.leaves)?;
-        if let Some(fall) = record.next_fall {
-            write!(f, ", and {} from {}", fall.to, When(fall.at))?;
+        match (record.next_fall, assignment.kind) {
+            (Some(end), AssignmentKind::Elevation(_) | AssignmentKind::BreakGlass(_)) => {
+                write!(f, " until {}", When(end.at))?;
+            }
+            (Some(fall), _) => write!(f, ", and {} from {}", fall.to, When(fall.at))?,
+            (None, _) => {}
         }
         write!(f, "; by {}", Plain(assignment.assigned_by.as_str()))?;
         if let Some(second) = &assignment.second {

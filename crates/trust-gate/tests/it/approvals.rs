@@ -396,6 +396,25 @@ fn identical_requests_are_one_and_the_queue_is_bounded() {
 }
 
 #[test]
+fn asking_and_giving_up_again_and_again_ends() {
+    let f = stage();
+    let call = |disk: usize| {
+        let arguments = Arguments::of_json(&disk.to_string()).unwrap();
+        f.gate.approvals().request(&wipe(), &arguments)
+    };
+    let most = ApprovalRules::default().max_pending_per_agent.get();
+    for disk in 0..most {
+        f.gate.approvals().cancel(call(disk).unwrap().id).unwrap();
+    }
+    assert!(matches!(
+        refusal(call(most).unwrap_err()),
+        ApprovalError::QueueFull { .. }
+    ));
+    f.clock.advance(TTL);
+    call(most).expect("their time is up");
+}
+
+#[test]
 fn a_restart_keeps_what_waits_what_was_approved_and_what_was_used() {
     let f = stage();
     let (used, waits, approved) = (

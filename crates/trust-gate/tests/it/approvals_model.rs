@@ -83,6 +83,7 @@ struct Listed {
     until: i64,
     by: Vec<u8>,
     state: ApprovalState,
+    given_up: bool,
 }
 
 #[derive(Default)]
@@ -119,10 +120,10 @@ impl Model {
     }
 
     fn open(&mut self, agent: usize) -> usize {
-        self.now();
+        let now = self.now();
         let open = |one: &&Listed| {
-            one.call.0 == agent
-                && matches!(one.state, ApprovalState::Pending | ApprovalState::Approved)
+            let waits = matches!(one.state, ApprovalState::Pending | ApprovalState::Approved);
+            one.call.0 == agent && (waits || one.given_up && now < one.until)
         };
         self.all.iter().filter(open).count()
     }
@@ -179,6 +180,7 @@ fn expect(model: &mut Model, call: Call, asks: bool, uses: bool, next: Revision)
         until,
         by: vec![],
         state: ApprovalState::Pending,
+        given_up: false,
     });
     Told::Pending(id)
 }
@@ -274,6 +276,7 @@ fn walk(ops_: Vec<Op>) -> Result<(), TestCaseError> {
                 let good = matches!(one.state, ApprovalState::Pending | ApprovalState::Approved);
                 if good {
                     one.state = ApprovalState::Cancelled;
+                    one.given_up = !operator;
                 }
                 let done = if operator {
                     f.admin.approvals().cancel(one.id, &ops(), "")
