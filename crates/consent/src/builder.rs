@@ -69,8 +69,8 @@ impl ConsentBuilder {
 
     /// Reads the journal and opens both handles on it. It blocks for as long as the store does.
     ///
-    /// Time goes on from the store's [`ClockMark`](crate::ClockMark) where the clock is behind it: a restart under a
-    /// clock set back revives nothing that was told of as lapsed.
+    /// Time goes on from the store's [`ClockMark`](crate::ClockMark), or from the reading that an operator accepted since,
+    /// where the clock is behind it: a restart under a clock set back revives nothing that was told of as lapsed.
     ///
     /// # Errors
     /// [`ConsentError::Store`] when the journal cannot be read or holds what no ledger writes.
@@ -83,13 +83,14 @@ impl ConsentBuilder {
             Ok(())
         })?;
         let mut index = Index::new();
-        let mut epoch = Revision::ZERO;
+        let mut accepted = None;
         for event in &events {
-            if let Event::ClockAccepted(accepted) = event {
-                epoch = accepted.revision;
+            if let Event::ClockAccepted(clock) = event {
+                accepted = Some(clock);
             }
             index.fold(event);
         }
+        let epoch = accepted.map_or(Revision::ZERO, |clock| clock.revision);
         let kept = self
             .store
             .mark()?
@@ -97,7 +98,7 @@ impl ConsentBuilder {
             .map(|kept| kept.at);
         let mark = Arc::new(Mark::new(
             epoch,
-            kept,
+            kept.max(accepted.map(|clock| clock.at)), // before the first mark of its epoch is kept
             self.clock.now(),
             self.clock.elapsed(),
         ));

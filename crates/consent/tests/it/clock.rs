@@ -163,6 +163,19 @@ fn after_the_clock_was_accepted_a_restart_does_not_bring_the_wrong_time_back() {
 }
 
 #[test]
+fn a_restart_goes_on_from_the_reading_that_was_accepted() {
+    let house = house();
+    house.give(grant("user", "support").expires_at(START + Duration::from_secs(5)));
+    house.clock.set(START + Duration::from_secs(10));
+    let accepted = house.ledger.accept_clock(id("ops@example.com"), "checked");
+    accepted.unwrap();
+    house.clock.set(START);
+    let (gate, _) = reopen(&house); // no check had kept a mark since
+    assert_eq!(gate.now(), START + Duration::from_secs(10));
+    assert_eq!(gate.check(&ask_for("user", "support")).code(), "expired");
+}
+
+#[test]
 fn a_closure_is_a_clock() {
     let (gate, ledger) = ConsentGate::builder().clock(|| START).build().unwrap();
     assert_eq!(ledger.record(grant("user", "support")).unwrap().at(), START);
