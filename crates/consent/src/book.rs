@@ -13,7 +13,7 @@ use crate::current::CurrentNotices;
 use crate::event::{Event, NoticePublished};
 use crate::extent::Extent;
 use crate::history::RecordFilter;
-use crate::id::{AgentId, RecordId, Revision};
+use crate::id::{AgentId, RecordId, Revision, SubjectId};
 use crate::notice::Notice;
 use crate::record::{ConsentRecord, RecordKind};
 use crate::state::{Fate, RecordState};
@@ -23,9 +23,16 @@ use crate::store::{ConsentStore, StoreError};
 pub(crate) struct Book {
     /// The act of revision *n* stands at *n* − 1.
     events: Vec<Event>,
-    given: BTreeMap<AgentId, Vec<Given>>,
+    given: BTreeMap<AgentId, GivenTo>,
     notices: CurrentNotices,
     stored: Revision,
+}
+
+/// The consents that one agent was given. Filed by subject, for most acts are about one, and there may be very many.
+#[derive(Debug, Clone, Default)]
+struct GivenTo {
+    about_everyone: Vec<Given>,
+    about_one: BTreeMap<SubjectId, Vec<Given>>,
 }
 
 /// A consent that was given at some time.
@@ -59,7 +66,7 @@ impl Book {
         match &event {
             Event::Recorded(record) => self.file(record),
             Event::NoticePublished(published) => {
-                for given in self.given.values_mut().flatten() {
+                for given in self.given.values_mut().flat_map(|to| to.about_mut(None)) {
                     given.fate.publish(&given.record, published);
                 }
             }
@@ -76,11 +83,13 @@ impl Book {
                     record: Arc::clone(record),
                     fate: Fate::default(),
                 };
-                self.given.entry(agent.clone()).or_default().push(given);
+                let to = self.given.entry(agent.clone()).or_default();
+                to.file(record.extent.subject.as_ref()).push(given);
             }
             (_, agent) => {
-                let range = self.given.range_mut(agents(agent.as_ref()));
-                for given in range.flat_map(|(_, given)| given) {
+                let subject = record.extent.subject.as_ref();
+                let range = self.given.range_mut(one_or_all(agent.as_ref()));
+                for given in range.flat_map(|(_, to)| to.about_mut(subject)) {
                     given.fate.take(&given.record, record);
                 }
             }
@@ -195,11 +204,7 @@ impl Book {
 
     /// What has become of a record.
     pub(crate) fn state(&self, record: &ConsentRecord, now: OffsetDateTime) -> RecordState {
-        let theirs = record.extent.agent.as_ref();
-        let mut given = self
-            .given
-            .range(agents(theirs))
-            .flat_map(|(_, given)| given);
+        let mut given = self.given(&record.extent);
         match given.find(|given| given.record.record_id == record.record_id) {
             Some(given) => given.fate.at(&given.record, now),
             None if record.kind == RecordKind::Withdrawn => RecordState::Withdrawn,
@@ -212,7 +217,7 @@ impl Book {
         &self,
         now: OffsetDateTime,
     ) -> impl Iterator<Item = (&Arc<ConsentRecord>, RecordState)> {
-        let given = self.given.values().flatten();
+        let given = self.given.values().flat_map(|to| to.about(None));
         let given = given.map(move |given| (&given.record, given.fate.at(&given.record, now)));
         let records = self.events.iter().filter_map(Event::record);
         let taking = records.filter_map(|record| match record.kind {
@@ -249,16 +254,75 @@ impl Book {
 
     /// The consents ever given to any part of `extent`.
     fn given(&self, extent: &Extent) -> impl Iterator<Item = &Given> {
-        let range = self.given.range(agents(extent.agent.as_ref()));
+        let range = self.given.range(one_or_all(extent.agent.as_ref()));
         range
-            .flat_map(|(_, given)| given)
+            .flat_map(|(_, to)| to.about(extent.subject.as_ref()))
             .filter(move |given| given.record.extent.overlaps(extent))
     }
 }
 
-/// One agent, or all.
-fn agents(agent: Option<&AgentId>) -> (Bound<&AgentId>, Bound<&AgentId>) {
-    agent.map_or((Bound::Unbounded, Bound::Unbounded), |agent| {
-        (Bound::Included(agent), Bound::Included(agent))
+impl GivenTo {
+    fn file(&mut self, subject: Option<&SubjectId>) -> &mut Vec<Given> {
+        match subject {
+            Some(subject) => self.about_one.entry(subject.clone()).or_default(),
+            None => &mut self.about_everyone,
+        }
+    }
+
+    /// Those that can meet an extent about this subject, or about everyone.
+    fn about(&self, subject: Option<&SubjectId>) -> impl Iterator<Item = &Given> {
+        let one = self.about_one.range(one_or_all(subject));
+        self.about_everyone
+            .iter()
+            .chain(one.flat_map(|(_, given)| given))
+    }
+
+    fn about_mut(&mut self, subject: Option<&SubjectId>) -> impl Iterator<Item = &mut Given> {
+        let one = self.about_one.range_mut(one_or_all(subject));
+        self.about_everyone
+            .iter_mut()
+            .chain(one.flat_map(|(_, given)| given))
+    }
+}
+
+/// This one, or all.
+fn one_or_all<T>(one: Option<&T>) -> (Bound<&T>, Bound<&T>) {
+    one.map_or((Bound::Unbounded, Bound::Unbounded), |one| {
+        (Bound::Included(one), Bound::Included(one))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::gate::ConsentGate;
+    use crate::grant::Grant;
+
+    #[test]
+    fn what_is_about_one_subject_looks_at_no_other() {
+        let (_, ledger) = ConsentGate::builder().build().unwrap();
+        let agent: AgentId = "bot".parse().unwrap();
+        let grant = || {
+            let (data, by) = ("user".parse().unwrap(), "ops".parse().unwrap());
+            Grant::blanket(agent.clone(), data, by)
+        };
+        ledger.record(grant()).unwrap();
+        for subject in ["ada", "bob", "eve"] {
+            let subject = subject.parse().unwrap();
+            ledger.record(grant().subject(subject)).unwrap();
+        }
+        let looked_at = |subject: Option<&str>| {
+            let subject = subject.map(|subject| subject.parse().unwrap());
+            let mut book = ledger.book();
+            let to = book.given.get_mut(&agent).unwrap();
+            let count = to.about_mut(subject.as_ref()).count();
+            assert_eq!(to.about(subject.as_ref()).count(), count);
+            count
+        };
+        assert_eq!(
+            [Some("bob"), Some("dan"), None].map(looked_at),
+            [2, 1, 4],
+            "their own, besides the one about everyone"
+        );
+    }
 }
