@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde::Serialize;
 use time::OffsetDateTime;
 
+use crate::book::Book;
 use crate::decision::ConsentDecision;
 use crate::event::Event;
 use crate::extent::Extent;
@@ -131,25 +132,7 @@ impl ConsentLedger {
     #[must_use]
     pub fn expiring(&self, within: Duration) -> Vec<Arc<ConsentRecord>> {
         let now = self.now();
-        let last = time::Duration::try_from(within)
-            .ok()
-            .and_then(|within| now.checked_add(within));
-        let book = self.book();
-        let everything = Extent::default();
-        let standing: Vec<_> = book.standing(&everything, now).collect();
-        let renewed: HashSet<RecordId> = standing.iter().filter_map(|r| r.renews).collect();
-        let mut ending: Vec<_> = standing
-            .into_iter()
-            .filter_map(|record| Some((record.expires_at?, record)))
-            .filter(|(end, record)| {
-                last.is_none_or(|last| *end <= last) && !renewed.contains(&record.record_id)
-            })
-            .collect();
-        ending.sort_by_key(|(end, record)| (*end, record.revision));
-        ending
-            .into_iter()
-            .map(|(_, record)| Arc::clone(record))
-            .collect()
+        expiring(&self.book(), now, within)
     }
 
     /// How many consents there are for each purpose, now. `None` stands for blanket consent.
@@ -170,4 +153,30 @@ impl ConsentLedger {
     pub(crate) fn now(&self) -> OffsetDateTime {
         instant(self.shared.read())
     }
+}
+
+/// The consents that end within this time from `now`.
+pub(crate) fn expiring(
+    book: &Book,
+    now: OffsetDateTime,
+    within: Duration,
+) -> Vec<Arc<ConsentRecord>> {
+    let last = time::Duration::try_from(within)
+        .ok()
+        .and_then(|within| now.checked_add(within));
+    let everything = Extent::default();
+    let standing: Vec<_> = book.standing(&everything, now).collect();
+    let renewed: HashSet<RecordId> = standing.iter().filter_map(|r| r.renews).collect();
+    let mut ending: Vec<_> = standing
+        .into_iter()
+        .filter_map(|record| Some((record.expires_at?, record)))
+        .filter(|(end, record)| {
+            last.is_none_or(|last| *end <= last) && !renewed.contains(&record.record_id)
+        })
+        .collect();
+    ending.sort_by_key(|(end, record)| (*end, record.revision));
+    ending
+        .into_iter()
+        .map(|(_, record)| Arc::clone(record))
+        .collect()
 }

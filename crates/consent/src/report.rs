@@ -16,7 +16,7 @@ use crate::extent::Extent;
 use crate::id::{AgentId, DataType, Purpose, Revision};
 use crate::ledger::ConsentLedger;
 use crate::markdown::{Cell, head, row};
-use crate::queries::Counts;
+use crate::queries::{Counts, expiring};
 use crate::record::{ConsentRecord, RecordKind};
 
 /// What a report holds. The default: every agent, all of the past, and what ends within 30 days.
@@ -93,10 +93,10 @@ impl ConsentLedger {
     /// ```
     #[must_use]
     pub fn report(&self, options: &ReportOptions) -> ConsentReport {
-        let mut expiring = self.expiring(options.expiring_within);
-        expiring.retain(|record| options.wants(&record.extent));
         let at = self.now();
-        let book = self.book();
+        let book = self.book(); // held for all of it: a report is of one revision
+        let mut expiring = expiring(&book, at, options.expiring_within);
+        expiring.retain(|record| options.wants(&record.extent));
         let mut totals = Counts::default();
         let mut rows: BTreeMap<_, Counts> = BTreeMap::new();
         for (record, state) in book.states(at) {

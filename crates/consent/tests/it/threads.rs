@@ -2,10 +2,11 @@
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
+use std::time::Duration;
 
-use consent::{ConsentGate, ConsentLedger};
+use consent::{ConsentGate, ConsentLedger, ReportOptions};
 
-use crate::support::{all_of, ask_for, grant, house};
+use crate::support::{START, all_of, ask_for, grant, house};
 
 #[test]
 fn both_handles_can_go_to_other_threads() {
@@ -48,6 +49,28 @@ fn a_check_that_begins_after_a_withdrawal_is_acknowledged_denies() {
         done.store(true, Ordering::SeqCst);
     });
     assert_eq!(house.ledger.revision().as_u64(), 4000);
+}
+
+#[test]
+fn a_report_is_of_one_revision() {
+    let house = house();
+    thread::scope(|scope| {
+        let writer = scope.spawn(|| {
+            for _ in 0..1000 {
+                house.give(grant("user", "support").expires_at(START + Duration::from_secs(9)));
+                house.withdraw(all_of("user"));
+            }
+        });
+        loop {
+            let last = writer.is_finished();
+            let report = house.ledger.report(&ReportOptions::default());
+            let soon = u64::try_from(report.expiring.len());
+            assert_eq!(soon, Ok(report.totals.in_force));
+            if last {
+                break;
+            }
+        }
+    });
 }
 
 #[test]
