@@ -19,7 +19,7 @@ use crate::record::{ConsentRecord, RecordKind};
 use crate::state::{Fate, RecordState};
 use crate::store::{ConsentStore, StoreError};
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Book {
     /// The act of revision *n* stands at *n* − 1.
     events: Vec<Event>,
@@ -45,17 +45,19 @@ struct Given {
 impl Book {
     /// The book of a journal.
     pub(crate) fn new(events: Vec<Event>) -> Self {
-        let mut book = Self {
-            events: Vec::with_capacity(events.len()),
-            given: BTreeMap::new(),
-            notices: CurrentNotices::default(),
-            stored: Revision::ZERO,
-        };
+        let mut book = Self::default();
         for event in events {
             book.push(event);
         }
-        book.stored = book.revision();
-        book
+        book.all_stored()
+    }
+
+    /// This book, all of which came from the store.
+    pub(crate) fn all_stored(self) -> Self {
+        Self {
+            stored: self.revision(),
+            ..self
+        }
     }
 
     pub(crate) fn revision(&self) -> Revision {
@@ -191,15 +193,11 @@ impl Book {
         records.find(|record| record.record_id == id)
     }
 
-    /// The later refusals and withdrawals of anything that this consent names.
-    pub(crate) fn took_from<'a>(
-        &'a self,
-        consent: &'a ConsentRecord,
-    ) -> impl Iterator<Item = &'a Arc<ConsentRecord>> {
-        let later = self.after(consent.revision).iter();
-        later.filter_map(Event::record).filter(|record| {
-            record.kind != RecordKind::Given && record.extent.overlaps(&consent.extent)
-        })
+    /// Whether nothing was taken of the consent of this id since it was given. `None`: none of this id was given to this extent.
+    pub(crate) fn is_whole(&self, id: RecordId, extent: &Extent) -> Option<bool> {
+        self.given(extent)
+            .find(|given| given.record.record_id == id && given.record.extent == *extent)
+            .map(|given| given.fate.leaves_all())
     }
 
     /// What has become of a record.

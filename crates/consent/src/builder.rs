@@ -13,7 +13,7 @@ use crate::event::Event;
 use crate::gate::{ConsentGate, Published, Shared};
 use crate::id::Revision;
 use crate::index::Index;
-use crate::journal::JournalCheck;
+use crate::journal::Journal;
 use crate::ledger::ConsentLedger;
 use crate::mark::Mark;
 use crate::memory::MemoryStore;
@@ -75,16 +75,13 @@ impl ConsentBuilder {
     /// # Errors
     /// [`ConsentError::Store`] when the journal cannot be read or holds what no ledger writes.
     pub fn build(self) -> Result<(ConsentGate, ConsentLedger), ConsentError> {
-        let mut events = Vec::new();
-        let mut journal = JournalCheck::default();
-        self.store.replay(Revision::ZERO, &mut |event| {
-            journal.admit(&event)?;
-            events.push(event);
-            Ok(())
-        })?;
+        let mut journal = Journal::default();
+        self.store
+            .replay(Revision::ZERO, &mut |event| journal.admit(event))?;
+        let book = journal.into_book();
         let mut index = Index::new();
         let mut accepted = None;
-        for event in &events {
+        for event in book.after(Revision::ZERO) {
             if let Event::ClockAccepted(clock) = event {
                 accepted = Some(clock);
             }
@@ -110,7 +107,7 @@ impl ConsentBuilder {
         });
         Ok((
             ConsentGate(Arc::clone(&shared)),
-            ConsentLedger::new(shared, events, self.authority),
+            ConsentLedger::new(shared, book, self.authority),
         ))
     }
 }

@@ -5,57 +5,62 @@
 
 use std::collections::HashSet;
 
-use crate::current::CurrentNotices;
+use crate::book::Book;
 use crate::event::Event;
-use crate::id::{RecordId, Revision};
-use crate::record::RecordKind;
+use crate::id::RecordId;
+use crate::record::{ConsentRecord, RecordKind};
 use crate::store::StoreError;
 
-/// What the events so far allow of the next one.
+/// A journal that is being read.
 #[derive(Debug, Default)]
-pub(crate) struct JournalCheck {
-    revision: Revision,
+pub(crate) struct Journal {
     ids: HashSet<RecordId>,
-    notices: CurrentNotices,
+    book: Book,
 }
 
-impl JournalCheck {
+impl Journal {
     /// Takes the next event, unless no ledger writes it there.
-    pub(crate) fn admit(&mut self, event: &Event) -> Result<(), StoreError> {
-        let revision = self.revision.next();
-        if let Some(problem) = self.flaw(event, revision) {
+    pub(crate) fn admit(&mut self, event: Event) -> Result<(), StoreError> {
+        let revision = self.book.revision().next();
+        let problem = if event.revision() == revision {
+            event.record().and_then(|record| self.flaw(record))
+        } else {
+            Some("its number is not the next one")
+        };
+        if let Some(problem) = problem {
             return Err(StoreError::Damaged { revision, problem });
         }
-        self.revision = revision;
-        self.notices.fold(event);
-        if let Event::Recorded(record) = event {
+        if let Some(record) = event.record() {
             self.ids.insert(record.record_id);
         }
+        self.book.push(event);
         Ok(())
     }
 
-    fn flaw(&self, event: &Event, expected: Revision) -> Option<&'static str> {
-        if event.revision() != expected {
-            return Some("its number is not the next one");
-        }
-        let Event::Recorded(record) = event else {
-            return None;
-        };
+    /// The book of it.
+    pub(crate) fn into_book(self) -> Book {
+        self.book.all_stored()
+    }
+
+    fn flaw(&self, record: &ConsentRecord) -> Option<&'static str> {
         let shown = record
             .notice
             .as_ref()
             .filter(|_| record.kind == RecordKind::Given);
         if self.ids.contains(&record.record_id) {
             Some("a record that is there already")
-        } else if record
-            .renews
-            .is_some_and(|renewed| !self.ids.contains(&renewed))
-        {
-            Some("a renewal of a consent that is not there")
-        } else if shown.is_some_and(|notice| !self.notices.accept(notice)) {
+        } else if shown.is_some_and(|notice| !self.book.accepts(notice)) {
             Some("a consent under a notice that was not current")
         } else {
-            record.flaw()
+            record.flaw().or_else(|| self.flaw_of_renewal(record))
+        }
+    }
+
+    fn flaw_of_renewal(&self, record: &ConsentRecord) -> Option<&'static str> {
+        match self.book.is_whole(record.renews?, &record.extent) {
+            Some(true) => None,
+            Some(false) => Some("a renewal of what was withdrawn or refused"),
+            None => Some("a renewal of a consent that is not there"),
         }
     }
 }

@@ -62,12 +62,12 @@ impl Withdrawal {
 impl ConsentLedger {
     pub(crate) fn new(
         shared: Arc<Shared>,
-        events: Vec<Event>,
+        book: Book,
         authority: Option<Box<dyn AuthorityCheck>>,
     ) -> Self {
         Self {
             shared,
-            book: Mutex::new(Book::new(events)),
+            book: Mutex::new(book),
             authority,
         }
     }

@@ -146,7 +146,7 @@ fn renewable(book: &Book, record_id: RecordId) -> Result<Arc<ConsentRecord>, &'s
     if record.kind != RecordKind::Given {
         return Err("it gave no consent; record a new one");
     }
-    if book.took_from(record).next().is_some() {
+    if book.is_whole(record_id, &record.extent) != Some(true) {
         return Err("something of it was withdrawn or refused since; record a new consent");
     }
     Ok(Arc::clone(record))

@@ -82,6 +82,11 @@ impl Fate {
         self.taken.is_none() && !self.superseded
     }
 
+    /// Whether nothing of the consent was refused or withdrawn.
+    pub(crate) fn leaves_all(self) -> bool {
+        self.taken.is_none() && !self.narrowed
+    }
+
     /// The state at an instant.
     pub(crate) fn at(self, consent: &ConsentRecord, now: OffsetDateTime) -> RecordState {
         match self.taken {

@@ -123,6 +123,53 @@ fn what_no_ledger_writes_is_not_read() {
 }
 
 #[test]
+fn a_renewal_that_no_ledger_writes_is_not_read() {
+    let house = house();
+    let first = house
+        .ledger
+        .record(grant("user", "support").subject(id("ada")))
+        .unwrap();
+    let renewal = consent::Renewal::new(first.record_id(), by()).notice(notice("v1"));
+    house.ledger.renew(renewal).unwrap();
+    let good = journal(&house);
+    assert!(open(&good).is_ok());
+
+    let mut wider = good.clone();
+    wider[1]["recorded"]["extent"]["data_type"] = "all".into();
+    assert_eq!(
+        problem(open(&wider)),
+        "a renewal of a consent that is not there"
+    );
+    let mut of_everyone = good.clone();
+    let extent = of_everyone[1]["recorded"]["extent"].as_object_mut();
+    extent.unwrap().remove("subject");
+    assert_eq!(
+        problem(open(&of_everyone)),
+        "a renewal of a consent that is not there"
+    );
+
+    for taken in [all_of("user"), all_of("user.contact")] {
+        let other = crate::support::house();
+        other.withdraw(taken);
+        let mut withdrawal = journal(&other).remove(0);
+        withdrawal["recorded"]["revision"] = 2.into();
+        let mut renewal = good[1].clone();
+        renewal["recorded"]["revision"] = 3.into();
+        let of_withdrawn = [good[0].clone(), withdrawal.clone(), renewal.clone()];
+        assert_eq!(
+            problem(open(&of_withdrawn)),
+            "a renewal of what was withdrawn or refused"
+        );
+        renewal["recorded"]["renews"] = withdrawal["recorded"]["record_id"].clone();
+        let of_a_withdrawal = [good[0].clone(), withdrawal, renewal];
+        assert_eq!(
+            problem(open(&of_a_withdrawal)),
+            "a renewal of a consent that is not there"
+        );
+    }
+}
+
+#[test]
 fn records_without_the_newer_fields_are_still_read() {
     let old = json!({"recorded": {
         "record_id": "019ab3f0-0000-7000-8000-000000000000", "revision": 1, "kind": "given",
