@@ -1,4 +1,4 @@
-//! The enforcing handle: it answers questions, and has no method that changes an answer.
+//! The enforcing handle: it answers questions, and has no method that gives or takes consent.
 
 use std::fmt;
 use std::sync::Arc;
@@ -69,6 +69,9 @@ impl ConsentGate {
     ///
     /// Elapsed time is still the gate's own, and so is its memory: a `wall` earlier than what this gate has already
     /// seen, or knows to have passed, counts as that later instant. So no lapsed consent revives.
+    ///
+    /// A later `wall` is believed as the clock's own reading is, by every check from then on: consent that is to begin
+    /// begins, and what ends by then is over. So it must come from a clock, never from an agent.
     pub fn check_at(&self, query: &ConsentQuery, wall: OffsetDateTime) -> ConsentDecision {
         self.ask(query, nanos(wall))
     }
