@@ -12,7 +12,9 @@ use crate::event::{ClockAccepted, Event};
 use crate::extent::Extent;
 use crate::gate::{ConsentGate, Published, Shared};
 use crate::grant::Grant;
-use crate::id::{AgentId, Authority, GrantorId, OperatorId, RecordId, Revision, SubjectId};
+use crate::id::{
+    AgentId, Authority, GrantorId, OperatorId, RecordId, Revision, SubjectId, is_invisible,
+};
 use crate::mark::{Mark, instant};
 use crate::record::{ConsentRecord, RecordKind};
 
@@ -374,7 +376,7 @@ fn utc(
 
 /// The reason as it is kept, unless nothing can be read in it.
 pub(crate) fn checked_reason(reason: &str) -> Result<String, ConsentError> {
-    let problem = if reason.trim().is_empty() {
+    let problem = if reason.chars().all(|c| c.is_whitespace() || is_invisible(c)) {
         "is empty; say why"
     } else if reason.len() > MAX_REASON {
         "is longer than 1024 bytes; shorten it"

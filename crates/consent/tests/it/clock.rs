@@ -74,7 +74,13 @@ fn an_operator_who_accepts_the_clock_lets_time_go_back_and_it_is_on_record() {
 #[test]
 fn accepting_the_clock_needs_a_reason() {
     let house = house();
-    for reason in ["", "  ", "two\nlines", &"x".repeat(1025)] {
+    for reason in [
+        "",
+        "  ",
+        "\u{feff} \u{200b}",
+        "two\nlines",
+        &"x".repeat(1025),
+    ] {
         let refused = house.ledger.accept_clock(id("ops@example.com"), reason);
         assert!(
             matches!(refused, Err(ConsentError::Reason { .. })),
