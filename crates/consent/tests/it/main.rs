@@ -17,6 +17,7 @@ mod ids;
 mod ledger;
 mod model;
 mod notices;
+mod odd_inputs;
 mod proofs;
 mod queries;
 #[cfg(feature = "receipts")]
