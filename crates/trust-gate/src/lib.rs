@@ -50,9 +50,12 @@ mod ladder;
 mod moment;
 mod snapshot;
 
-// What stores promise.
+// What stores promise, and what readers do.
 #[cfg(feature = "conformance")]
 pub mod conformance;
+#[cfg(all(feature = "durable", feature = "signed", any(fuzzing, test)))]
+#[doc(hidden)]
+pub mod fuzzing;
 
 // Time and storage.
 mod clock;
