@@ -33,7 +33,7 @@ mod disk;
 mod error;
 #[cfg(test)]
 mod faults;
-mod row;
+pub(crate) mod row;
 mod tables;
 
 use std::path::Path;

@@ -43,6 +43,9 @@ mod store;
 pub mod conformance;
 #[cfg(feature = "durable")]
 pub mod durable;
+#[cfg(all(feature = "durable", feature = "receipts", any(fuzzing, test)))]
+#[doc(hidden)]
+pub mod fuzzing;
 #[cfg(feature = "receipts")]
 pub mod receipt;
 

@@ -31,11 +31,11 @@ mod controller;
 mod document;
 mod error;
 mod issuer;
-mod json;
+pub(crate) mod json;
 mod key;
 mod later;
 mod reading;
-mod verify;
+pub(crate) mod verify;
 
 pub use content::{Receipt, ReceiptId, VerifiedReceipt};
 pub use controller::Controller;

@@ -7,14 +7,14 @@ use super::error::DurableError;
 
 /// Sixteen hexadecimal digits, a space, and JSON.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Row(Vec<u8>);
+pub(crate) struct Row(Vec<u8>);
 
 /// Of the digits and the space.
 const PREFIX: usize = 17;
 
 impl Row {
     /// `value` as the row of `revision`.
-    pub(super) fn of(revision: u64, value: &impl Serialize) -> Result<Self, DurableError> {
+    pub(crate) fn of(revision: u64, value: &impl Serialize) -> Result<Self, DurableError> {
         let mut bytes = vec![b' '; PREFIX];
         serde_json::to_writer(&mut bytes, value)
             .map_err(|error| DurableError::Unwritable(error.into()))?;
@@ -25,16 +25,16 @@ impl Row {
         Ok(Self(bytes))
     }
 
-    pub(super) fn read(bytes: &[u8]) -> Self {
+    pub(crate) fn read(bytes: &[u8]) -> Self {
         Self(bytes.to_owned())
     }
 
-    pub(super) fn bytes(&self) -> &[u8] {
+    pub(crate) fn bytes(&self) -> &[u8] {
         &self.0
     }
 
     /// What it says, if it is whole and the row of `revision`.
-    pub(super) fn parse<T: DeserializeOwned>(&self, revision: u64) -> Result<T, DurableError> {
+    pub(crate) fn parse<T: DeserializeOwned>(&self, revision: u64) -> Result<T, DurableError> {
         let json = self
             .0
             .split_at_checked(PREFIX)
@@ -50,7 +50,7 @@ impl Row {
 }
 
 /// FNV-1a of the revision and the text: against accidents, not against people.
-pub(super) fn fingerprint(revision: u64, json: &[u8]) -> u64 {
+pub(crate) fn fingerprint(revision: u64, json: &[u8]) -> u64 {
     revision
         .to_le_bytes()
         .iter()

@@ -53,7 +53,7 @@ impl SigningKey {
     }
 
     /// The signature of a canonical receipt, without its own value.
-    pub(super) fn sign(&self, canonical: &str) -> [u8; 64] {
+    pub(crate) fn sign(&self, canonical: &str) -> [u8; 64] {
         self.0.sign(&message(canonical)).to_bytes()
     }
 }

@@ -58,7 +58,7 @@ pub fn verify(receipt: &[u8], keys: &[VerifyingKey]) -> Result<VerifiedReceipt, 
 }
 
 /// The document with the value of its proof.
-pub(super) fn with_signature(mut document: Value, signature: &[u8]) -> Value {
+pub(crate) fn with_signature(mut document: Value, signature: &[u8]) -> Value {
     let value = format!("{MULTIBASE}{}", BASE64_URL_SAFE_NO_PAD.encode(signature));
     if let Some(proof) = document.get_mut(PROOF).and_then(Value::as_object_mut) {
         proof.insert(PROOF_VALUE.to_owned(), Value::from(value));
