@@ -25,6 +25,11 @@ mod segments;
 #[cfg(feature = "jwt")]
 mod strict_json;
 
+// What readers promise.
+#[cfg(all(feature = "jwt", any(fuzzing, test)))]
+#[doc(hidden)]
+pub mod fuzzing;
+
 // Time and randomness.
 mod clock;
 mod random;

@@ -65,7 +65,7 @@ impl JwtKeys {
         self.keys.is_empty()
     }
 
-    pub(super) fn into_keys(self) -> Vec<(KeyId, JwtKey)> {
+    pub(crate) fn into_keys(self) -> Vec<(KeyId, JwtKey)> {
         self.keys
     }
 }
