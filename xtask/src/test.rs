@@ -13,18 +13,24 @@ pub(crate) enum E2e {
     Left,
 }
 
+/// The benches have no tests of their own, and what they are measured beside turns features of shared dependencies on, such as another
+/// order of JSON keys, that no crate of ours asks for.
+const WITHOUT_RIVALS: [&str; 2] = ["--exclude", "benches"];
+
 pub(crate) fn run(workspace: &Workspace, with: E2e) -> Result<(), Failure> {
     tidy::run(workspace)?;
 
     let nextest = tool::NEXTEST.ensure(workspace)?;
     Step::program("unit and integration tests", nextest)
         .args(["nextest", "run", "--workspace", "--all-features"])
+        .args(WITHOUT_RIVALS)
         .args(["--profile", if step::in_ci() { "ci" } else { "default" }])
         .run()?;
 
     // nextest leaves doctests out.
     Step::cargo("doctests")
         .args(["test", "--doc", "--workspace", "--all-features", "--quiet"])
+        .args(WITHOUT_RIVALS)
         .run()?;
 
     bench::once()?;
