@@ -6,11 +6,12 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
+use crate::act::Act;
 use crate::approval::ApprovalQueue;
 use crate::assignment::Assignment;
 use crate::config::{Rules, TrustGateConfig};
 use crate::error::TrustError;
-use crate::event::{Act, Event, HistoryFilter};
+use crate::event::{Event, HistoryFilter};
 use crate::gate::TrustGate;
 use crate::grant::Grant;
 use crate::ledger::{Ledger, Raise};

@@ -4,9 +4,9 @@ use serde::{Deserialize, Deserializer, de};
 use time::OffsetDateTime;
 use time::serde::rfc3339;
 
+use crate::act::Act;
 use crate::decay::Decay;
 use crate::error::TrustError;
-use crate::event::Act;
 use crate::keys::GrantSignature;
 use crate::ledger::Now;
 use crate::moment::Moment;

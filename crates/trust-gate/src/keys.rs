@@ -8,8 +8,9 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
+use crate::act::Act;
 use crate::error::TrustError;
-use crate::event::{Act, Revision};
+use crate::event::Revision;
 use crate::hex::as_hex;
 use crate::name::OperatorId;
 

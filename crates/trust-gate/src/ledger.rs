@@ -5,12 +5,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arc_swap::ArcSwap;
 
+use crate::act::Act;
 use crate::agent::{Found, Standing};
-use crate::approval::{Bell, Board};
+use crate::approval::{Approval, ApprovalError, ApprovalId, ApprovalState, Bell, Board};
 use crate::clock::Timepiece;
 use crate::config::{Rules, TrustGateConfig};
 use crate::error::TrustError;
-use crate::event::{Act, Event, HistoryFilter, Revision};
+use crate::event::{Event, HistoryFilter, Revision};
 use crate::moment::Moment;
 use crate::name::{AgentId, OperatorId};
 use crate::scope::Scope;
@@ -327,6 +328,21 @@ impl Ledger {
     pub(crate) fn board(&self) -> MutexGuard<'_, Board> {
         // Each act changes it whole or not at all.
         self.board.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The approval of this number as it is at that time, to be acted on.
+    pub(crate) fn approval(&self, id: ApprovalId, now: Now) -> Result<Approval, TrustError> {
+        let approval = self.board().get(id).map(|one| one.seen_at(now.at));
+        let approval = approval.ok_or(ApprovalError::NotFound(id))?;
+        self.told(&approval);
+        Ok(approval)
+    }
+
+    /// That an approval's time was up, once somebody has been told, stays so, whatever the clock does.
+    pub(crate) fn told(&self, approval: &Approval) {
+        if approval.state == ApprovalState::Expired {
+            self.saw(&self.present().timeline, approval.expires_at.into());
+        }
     }
 
     /// Whether an approval is pending though its time is up.

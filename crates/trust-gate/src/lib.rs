@@ -21,6 +21,7 @@ mod plain;
 mod report;
 
 // What operators write.
+mod act;
 mod assignment;
 mod config;
 mod decay;
@@ -65,6 +66,7 @@ mod memory;
 mod store;
 mod timeline;
 
+pub use act::{Act, ActKind};
 pub use admin::{AssignmentFilter, TrustAdmin};
 pub use approval::{
     Answer, Approval, ApprovalError, ApprovalFilter, ApprovalId, ApprovalQueue, ApprovalRules,
@@ -80,7 +82,7 @@ pub use decision::{Denied, DenyReason, Elevated, Obligations, TrustDecision, Tru
 pub use effect::{Effect, ToolHints};
 pub use elevation::{BreakGlassRules, Elevation, ElevationRules};
 pub use error::TrustError;
-pub use event::{Act, ActKind, Event, HistoryFilter, Revision};
+pub use event::{Event, HistoryFilter, Revision};
 pub use explain::{
     ApprovalNeeded, AssignmentNow, Considered, DecidedBy, Explanation, MatchedPolicy, Part,
 };

@@ -9,12 +9,13 @@ use std::sync::Arc;
 
 use time::OffsetDateTime;
 
+use crate::act::Act;
 use crate::agent::{AgentRecord, Base, Decided, Elevation, Found, Slot};
 use crate::assignment::{Assignment, AssignmentKind};
 use crate::config::{Rules, TrustGateConfig};
 use crate::decay::Decay;
 use crate::error::TrustError;
-use crate::event::{Act, Event, Revision};
+use crate::event::{Event, Revision};
 use crate::keys::KeyRing;
 use crate::moment::Moment;
 use crate::name::{AgentId, CarriedHash, OperatorId};

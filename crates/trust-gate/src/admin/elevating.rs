@@ -1,10 +1,11 @@
 //! Raising a level for a while, alone or by two operators in an emergency, and looking into it afterwards.
 
 use super::{TrustAdmin, nothing};
+use crate::act::Act;
 use crate::assignment::Assignment;
 use crate::elevation::{Bounds, Elevation};
 use crate::error::TrustError;
-use crate::event::{Act, Event, Revision};
+use crate::event::{Event, Revision};
 use crate::ledger::{Now, Raise};
 use crate::level::TrustLevel;
 use crate::moment::Moment;

@@ -2,10 +2,11 @@
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
+use crate::act::Act;
 use crate::approval::{Approval, ApprovalId, ApprovalState, ApprovalStep};
 use crate::args::ArgsDigest;
 use crate::error::TrustError;
-use crate::event::{Act, Event, Revision};
+use crate::event::{Event, Revision};
 use crate::moment::Moment;
 use crate::name::{AgentId, ToolName};
 use crate::scope::Scope;

@@ -3,14 +3,13 @@
 use std::convert::Infallible;
 use std::fmt;
 
+use crate::act::Act;
 use crate::approval::board::Call;
 use crate::approval::{
-    Approval, ApprovalError, ApprovalId, ApprovalState, ApprovalStep, ApprovalWait, Arguments,
-    Board,
+    Approval, ApprovalError, ApprovalId, ApprovalState, ApprovalWait, Arguments, Board,
 };
 use crate::decision::{TrustDecision, TrustOutcome};
 use crate::error::TrustError;
-use crate::event::Act;
 use crate::gate::TrustGate;
 use crate::judge;
 use crate::ledger::{Done, Now, Present, Raise, Step};
@@ -147,13 +146,9 @@ impl Approvals {
     #[must_use]
     pub fn get(&self, id: ApprovalId) -> Option<Approval> {
         let ledger = &self.0.0;
-        let present = ledger.present();
-        let at = ledger.reading(&present, ledger.wall());
+        let at = ledger.reading(&ledger.present(), ledger.wall());
         let approval = ledger.board().get(id)?.seen_at(at);
-        if approval.state == ApprovalState::Expired {
-            // Told once, it stays so, whatever the clock does.
-            ledger.saw(&present.timeline, approval.expires_at.into());
-        }
+        ledger.told(&approval);
         Some(approval)
     }
 
@@ -162,7 +157,37 @@ impl Approvals {
     /// # Errors
     /// [`ApprovalError::NotFound`], [`ApprovalError::WrongState`]; [`TrustError::NotStored`]: taken back, but not stored.
     pub fn cancel(&self, id: ApprovalId) -> Result<Approval, TrustError> {
-        self.0.cancel(id, None, "")
+        self.cancel_as(None, id, "")
+    }
+
+    /// Takes an approval back, in an operator's name or in nobody's.
+    pub(crate) fn cancel_as(
+        &self,
+        by: Option<&OperatorId>,
+        id: ApprovalId,
+        reason: &str,
+    ) -> Result<Approval, TrustError> {
+        let ledger = &self.0.0;
+        let Done::Event(_) = ledger.step::<Infallible>(by, reason, Raise::Refuse, |_, now| {
+            let approval = ledger.approval(id, now)?;
+            if !approval.is_open_at(now.at) {
+                return Err(ApprovalError::WrongState {
+                    id,
+                    state: approval.state,
+                    wanted: "pending or approved",
+                    verb: "cancelled",
+                }
+                .into());
+            }
+            Ok(Step::Do(Act::CancelApproval {
+                approval: id,
+                agent: approval.agent,
+                scope: approval.scope,
+                tool: approval.tool,
+            }))
+        })?;
+        self.get(id)
+            .ok_or_else(|| ApprovalError::NotFound(id).into())
     }
 
     /// A future of the answer: it is there once the approval is no longer pending. It needs no runtime; a thread looks at
@@ -213,10 +238,8 @@ impl Approvals {
             };
             let board = ledger.board();
             if let Some(there) = board.find(&call, now.at) {
-                // A call that needs more operators than the one that was asked for is not that call.
-                let enough = there.approved_by.len() >= usize::from(approvers.get());
                 return Ok(match there.state {
-                    ApprovalState::Approved if may != May::Ask && enough => {
+                    ApprovalState::Approved if may != May::Ask => {
                         used = Some((there.id, decision));
                         Step::Do(Act::ConsumeApproval {
                             approval: there.id,
@@ -281,51 +304,6 @@ fn has_room(call: &Call, board: &Board, present: &Present, now: Now) -> Result<(
         full("all agents".to_owned(), all)
     } else {
         Ok(())
-    }
-}
-
-impl TrustGate {
-    /// Takes an approval back, by an operator or by the agent's side.
-    pub(crate) fn cancel(
-        &self,
-        id: ApprovalId,
-        by: Option<&OperatorId>,
-        reason: &str,
-    ) -> Result<Approval, TrustError> {
-        let mut cancelled = None;
-        let done = self
-            .0
-            .step::<Infallible>(by, reason, Raise::Refuse, |_, now| {
-                let board = self.0.board();
-                let approval = board.get(id).ok_or(ApprovalError::NotFound(id))?;
-                if !approval.is_open_at(now.at) {
-                    return Err(ApprovalError::WrongState {
-                        id,
-                        state: approval.state_at(now.at),
-                        wanted: "pending or approved",
-                        verb: "cancelled",
-                    }
-                    .into());
-                }
-                cancelled = Some(approval.clone());
-                Ok(Step::Do(Act::CancelApproval {
-                    approval: id,
-                    agent: approval.agent.clone(),
-                    scope: approval.scope.clone(),
-                    tool: approval.tool.clone(),
-                }))
-            })?;
-        let Done::Event(event) = done;
-        let approval = cancelled.ok_or(ApprovalError::NotFound(id))?;
-        Ok(Approval {
-            state: ApprovalState::Cancelled,
-            last: Some(ApprovalStep {
-                by: event.by,
-                at: event.at,
-                reason: event.reason,
-            }),
-            ..approval
-        })
     }
 }
 

@@ -1,9 +1,9 @@
 //! The operators' side: what waits for them, and their yes or no.
 
+use crate::act::Act;
 use crate::admin::TrustAdmin;
 use crate::approval::{Approval, ApprovalError, ApprovalId, ApprovalState};
 use crate::error::TrustError;
-use crate::event::Act;
 use crate::ledger::{Now, Raise};
 use crate::name::{AgentId, OperatorId};
 
@@ -32,8 +32,7 @@ impl ApprovalQueue<'_> {
     #[must_use]
     pub fn list(&self, filter: &ApprovalFilter) -> Vec<Approval> {
         let ledger = &self.0.0;
-        let present = ledger.present();
-        let at = ledger.reading(&present, ledger.wall());
+        let at = ledger.reading(&ledger.present(), ledger.wall());
         let wanted = |approval: &&Approval| {
             (filter.all || approval.state_at(at) == ApprovalState::Pending)
                 && filter
@@ -46,15 +45,8 @@ impl ApprovalQueue<'_> {
             let all = board.all().into_iter().filter(wanted);
             all.map(|approval| approval.seen_at(at)).collect()
         };
-        let expired = |approval: &&Approval| approval.state == ApprovalState::Expired;
-        if let Some(last) = listed
-            .iter()
-            .filter(expired)
-            .map(|one| one.expires_at)
-            .max()
-        {
-            // Told once, they stay so, whatever the clock does.
-            ledger.saw(&present.timeline, last.into());
+        for approval in &listed {
+            ledger.told(approval);
         }
         listed
     }
@@ -133,7 +125,7 @@ impl ApprovalQueue<'_> {
         by: &OperatorId,
         reason: &str,
     ) -> Result<Approval, TrustError> {
-        self.0.gate().cancel(id, Some(by), reason)
+        self.0.gate().approvals().cancel_as(Some(by), id, reason)
     }
 
     /// The approval, if operators have yet to answer it.
@@ -143,15 +135,13 @@ impl ApprovalQueue<'_> {
         now: Now,
         verb: &'static str,
     ) -> Result<Approval, TrustError> {
-        let board = self.0.0.board();
-        let approval = board.get(id).ok_or(ApprovalError::NotFound(id))?;
-        let state = approval.state_at(now.at);
-        if state == ApprovalState::Pending {
-            return Ok(approval.clone());
+        let approval = self.0.0.approval(id, now)?;
+        if approval.state == ApprovalState::Pending {
+            return Ok(approval);
         }
         Err(ApprovalError::WrongState {
             id,
-            state,
+            state: approval.state,
             wanted: "pending",
             verb,
         }

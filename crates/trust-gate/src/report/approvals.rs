@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use crate::act::Act;
 use crate::approval::{ApprovalId, ApprovalState};
-use crate::event::{Act, Event};
+use crate::event::Event;
 use crate::moment::Moment;
 
 /// How many approvals are in which state now.

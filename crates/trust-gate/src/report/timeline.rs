@@ -4,7 +4,8 @@ use serde::Serialize;
 use time::OffsetDateTime;
 use time::serde::rfc3339;
 
-use crate::event::{Act, Event, Revision};
+use crate::act::Act;
+use crate::event::{Event, Revision};
 use crate::level::TrustLevel;
 use crate::name::{AgentId, OperatorId, ToolName};
 use crate::scope::Scope;

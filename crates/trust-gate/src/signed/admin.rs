@@ -5,10 +5,11 @@ use time::OffsetDateTime;
 
 use super::signer::other_operator;
 use super::{SignedGrant, SignedGrantError};
+use crate::act::Act;
 use crate::admin::TrustAdmin;
 use crate::agent::Decided;
 use crate::error::{TrustError, excerpt};
-use crate::event::{Act, Event};
+use crate::event::Event;
 use crate::grant::Grant;
 use crate::keys::{GrantSignature, KeyId, OperatorKey, TrustedKey};
 use crate::ledger::{Now, Raise};

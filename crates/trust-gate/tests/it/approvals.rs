@@ -655,3 +655,27 @@ fn an_id_is_digits() {
     }
     assert_eq!("17".parse::<trust_gate::ApprovalId>().unwrap().as_u64(), 17);
 }
+
+#[test]
+fn an_operator_who_was_told_that_the_time_is_up_is_told_so_again() {
+    type Answer = fn(&Fixture, trust_gate::ApprovalId) -> Result<Approval, TrustError>;
+    let answers: [Answer; 4] = [
+        |f, id| f.admin.approvals().approve(id, &ops(), ""),
+        |f, id| f.admin.approvals().deny(id, &ops(), ""),
+        |f, id| f.admin.approvals().cancel(id, &ops(), ""),
+        |f, id| f.gate.approvals().cancel(id),
+    ];
+    for answer in answers {
+        let f = stage();
+        let asked = ask(&f, &wipe());
+        let noon = f.gate.now();
+        // Less than the minute to which a restart keeps the time by itself.
+        f.clock.advance(TTL.saturating_sub(Duration::from_secs(30)));
+        let _read = f.gate.now();
+        f.clock.advance(Duration::from_secs(30));
+        assert!(answer(&f, asked.id).is_err());
+        f.clock.set(noon);
+        let f = f.restart();
+        assert!(answer(&f, asked.id).is_err());
+    }
+}
