@@ -91,7 +91,6 @@ impl Pending {
         self.reader.receipt(self.appended.index)
     }
 
-    #[cfg(feature = "tokio")]
     pub(crate) fn backing(&self) -> &Backing {
         &self.backing
     }

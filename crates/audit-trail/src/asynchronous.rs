@@ -1,4 +1,4 @@
-//! The log for async code: waiting suspends the task, and what blocks on a disk runs where blocking is allowed.
+//! The log for async code: waiting suspends the task, whatever runs it. What blocks on a disk is in [`offloaded`](crate::offloaded).
 
 use std::future::poll_fn;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -6,14 +6,8 @@ use std::task::{Context, Poll, Wake, Waker};
 
 use crate::AuditError;
 use crate::acknowledge::{Acknowledgement, Pending};
-use crate::checkpoint::Checkpoint;
 use crate::entry::Entry;
-use crate::filter::Filter;
 use crate::log::{Appended, AuditLog, Backing};
-use crate::query::Page;
-use crate::reader::AuditReader;
-use crate::receipt::Receipt;
-use crate::verdict::{Verified, VerifyError};
 
 impl AuditLog {
     /// As [`log`](Self::log), suspending the task until the entry is acknowledged. Dropping the future before it is ready leaves open whether the
@@ -51,15 +45,6 @@ impl AuditLog {
             }
         }
     }
-
-    /// As [`publish_checkpoint`](Self::publish_checkpoint), on a thread that may block.
-    ///
-    /// # Errors
-    /// As [`publish_checkpoint`](Self::publish_checkpoint).
-    pub async fn publish_checkpoint_async(&self) -> Result<Checkpoint, AuditError> {
-        let log = self.clone();
-        blocking(move || log.publish_checkpoint()).await?
-    }
 }
 
 impl Pending {
@@ -79,37 +64,6 @@ impl Pending {
         )
         .await?;
         Ok(self.appended())
-    }
-
-    /// As [`receipt`](Self::receipt), suspending the task.
-    ///
-    /// # Errors
-    /// As [`receipt`](Self::receipt).
-    pub async fn receipt_async(&self) -> Result<Receipt, AuditError> {
-        self.acknowledged(Acknowledgement::Signed).await?;
-        let pending = self.clone();
-        blocking(move || pending.receipt()).await?
-    }
-}
-
-impl AuditReader {
-    /// As [`query`](Self::query), on a thread that may block.
-    ///
-    /// # Errors
-    /// As [`query`](Self::query).
-    pub async fn query_async(&self, filter: Filter) -> Result<Page, AuditError> {
-        let reader = self.clone();
-        blocking(move || reader.query(&filter)).await?
-    }
-
-    /// As [`verify`](Self::verify), on a thread that may block.
-    ///
-    /// # Errors
-    /// As [`verify`](Self::verify).
-    pub async fn verify_async(&self, pin: Option<Checkpoint>) -> Result<Verified, VerifyError> {
-        let reader = self.clone();
-        let verified = blocking(move || reader.verify(pin.as_ref())).await;
-        verified.map_err(|error| VerifyError::Log(error.to_string()))?
     }
 }
 
@@ -173,12 +127,4 @@ impl<F: FnMut(&Waker)> Drop for Turn<F> {
     fn drop(&mut self) {
         (self.forget)(&self.own);
     }
-}
-
-async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> T + Send + 'static,
-) -> Result<T, AuditError> {
-    tokio::task::spawn_blocking(work)
-        .await
-        .map_err(|_| AuditError::Poisoned)
 }

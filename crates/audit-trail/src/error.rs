@@ -73,6 +73,12 @@ pub enum EntryError {
         /// The kind.
         kind: crate::Kind,
     },
+    /// `ext` has a key under which the log's owner keeps something of its own: see [`AuditLog::reserving`](crate::AuditLog::reserving).
+    #[error("`ext` has the key `{key}`, which the log's owner keeps for itself; use another one")]
+    ReservedExt {
+        /// The key.
+        key: &'static str,
+    },
     /// The whole entry is over [`MAX_ENTRY`](crate::MAX_ENTRY).
     #[error("the entry is {len} bytes long; at most 61440 are recorded")]
     TooLarge {

@@ -3,13 +3,14 @@
 
 // Recording and reading.
 mod acknowledge;
-#[cfg(feature = "tokio")]
 mod asynchronous;
 mod builder;
 mod entry;
 mod erase;
 mod ingest;
 mod log;
+#[cfg(feature = "tokio")]
+mod offloaded;
 mod reader;
 mod record;
 mod tail;

@@ -44,6 +44,8 @@ pub struct AuditLog {
     backing: Backing,
     level: Acknowledgement,
     pub(crate) vault: Option<Keeper>,
+    /// A key of `ext` that entries through this handle must not have.
+    reserved: Option<&'static str>,
 }
 
 /// Where entries go.
@@ -80,7 +82,41 @@ impl AuditLog {
             backing,
             level,
             vault,
+            reserved: None,
         }
+    }
+
+    /// A handle to the same log that refuses entries with this key in their [`ext`](Entry::ext).
+    ///
+    /// For whoever keeps a journal in the log under that key, and hands out the log: what comes back when the journal is read
+    /// is then what its owner wrote.
+    ///
+    /// ```
+    /// use audit_trail::{AuditLog, Entry, Ext};
+    ///
+    /// let log = AuditLog::builder().build()?;
+    /// let forged = Entry::event("note").ext(Ext::parse(r#"{"journal":{}}"#)?);
+    /// assert!(log.reserving("journal").log(forged.clone()).is_err());
+    /// assert!(log.log(forged).is_ok());
+    /// # Ok::<(), audit_trail::AuditError>(())
+    /// ```
+    #[must_use]
+    pub fn reserving(&self, key: &'static str) -> Self {
+        Self {
+            reserved: Some(key),
+            ..self.clone()
+        }
+    }
+
+    /// How far an entry has to get before [`log`](Self::log) returns: what was asked of the [builder](AuditLogBuilder::acknowledge).
+    #[must_use]
+    pub fn level(&self) -> Acknowledgement {
+        self.level
+    }
+
+    /// Takes up the wait for an entry that was submitted, by where it [went](Pending::appended).
+    pub fn pending(&self, appended: Appended) -> Pending {
+        Pending::new(appended, self.backing.clone(), self.reader.clone())
     }
 
     /// A handle that reads and cannot write.
@@ -108,7 +144,7 @@ impl AuditLog {
         reason = "an entry is recorded once, and `log(Entry::event(..))` reads as it should"
     )]
     pub fn log(&self, entry: Entry<'_>) -> Result<Appended, AuditError> {
-        refuse_own(&entry)?;
+        self.refuse_reserved(&entry)?;
         let appended = self.append(&entry)?;
         self.backing.wait(appended.index, self.level)?;
         Ok(appended)
@@ -141,7 +177,7 @@ impl AuditLog {
         reason = "an entry is recorded once, as with `log`"
     )]
     pub fn submit(&self, entry: Entry<'_>) -> Result<Pending, AuditError> {
-        refuse_own(&entry)?;
+        self.refuse_reserved(&entry)?;
         let appended = self.append(&entry)?;
         self.backing.ring();
         Ok(self.pending(appended))
@@ -222,12 +258,11 @@ impl AuditLog {
     }
 
     /// As [`submit`](Self::submit), without waiting: where it would have to, how many bytes of entry there must be room for.
-    #[cfg(feature = "tokio")]
     pub(crate) fn try_submit(
         &self,
         entry: &Entry<'_>,
     ) -> Result<Result<Pending, usize>, AuditError> {
-        refuse_own(entry)?;
+        self.refuse_reserved(entry)?;
         let Backing::Directory(writing) = &self.backing else {
             return Ok(Ok(self.pending(self.append(entry)?)));
         };
@@ -243,18 +278,24 @@ impl AuditLog {
         Ok(appended.map(|appended| self.pending(appended)))
     }
 
-    #[cfg(feature = "tokio")]
-    pub(crate) fn level(&self) -> Acknowledgement {
-        self.level
-    }
-
-    #[cfg(feature = "tokio")]
     pub(crate) fn backing(&self) -> &Backing {
         &self.backing
     }
 
-    fn pending(&self, appended: Appended) -> Pending {
-        Pending::new(appended, self.backing.clone(), self.reader.clone())
+    /// Refuses entries that are not for whoever holds this handle to write.
+    fn refuse_reserved(&self, entry: &Entry<'_>) -> Result<(), AuditError> {
+        let fields = entry.fields();
+        if fields.kind.is_own() {
+            return Err(EntryError::Reserved { kind: fields.kind }.into());
+        }
+        let reserved = self.reserved.filter(|key| {
+            let ext = fields.ext.as_ref();
+            ext.is_some_and(|ext| ext.to_value().get(key).is_some())
+        });
+        match reserved {
+            Some(key) => Err(EntryError::ReservedExt { key }.into()),
+            None => Ok(()),
+        }
     }
 
     /// Writes and hashes an entry, and lends it to `put` with what hands its personal data to the vault.
@@ -320,7 +361,6 @@ impl Backing {
     }
 
     /// Whether entry `index` has got as far as `level`; if not, has `waker` woken when it has, or never will.
-    #[cfg_attr(not(feature = "tokio"), expect(dead_code, reason = "for async code"))]
     pub(crate) fn poll(
         &self,
         index: u64,
@@ -338,7 +378,6 @@ impl Backing {
     }
 
     /// Whether there may be room in the queue for so many bytes of entry; if not, has `waker` woken when there may be.
-    #[cfg(feature = "tokio")]
     pub(crate) fn may_have_room(&self, len: usize, waker: &Waker) -> bool {
         match self {
             Self::Memory(_) => true,
@@ -347,7 +386,6 @@ impl Backing {
     }
 
     /// Forgets a waker that nobody waits with any more.
-    #[cfg(feature = "tokio")]
     pub(crate) fn forget(&self, index: u64, waker: &Waker) {
         if let Self::Directory(writing) = self {
             writing.pipeline.forget(index, waker);
@@ -355,7 +393,6 @@ impl Backing {
     }
 
     /// As [`forget`](Self::forget), for one that waited for room.
-    #[cfg(feature = "tokio")]
     pub(crate) fn forget_room(&self, waker: &Waker) {
         if let Self::Directory(writing) = self {
             writing.pipeline.admission.forget(waker);
@@ -391,13 +428,6 @@ pub(crate) fn encode(
         kind: fields.kind,
         outcome: fields.decision.as_ref().map(|decision| decision.outcome),
     })
-}
-
-fn refuse_own(entry: &Entry<'_>) -> Result<(), AuditError> {
-    match entry.fields().kind {
-        kind if kind.is_own() => Err(EntryError::Reserved { kind }.into()),
-        _ => Ok(()),
-    }
 }
 
 /// Lends the calling thread's empty text buffer. One that grew far is not kept.

@@ -108,7 +108,6 @@ impl Admission {
     }
 
     /// Whether there may be room for so much; if not, has `waker` woken when there may be.
-    #[cfg(feature = "tokio")]
     pub(crate) fn poll(&self, weight: u64, waker: &Waker) -> bool {
         let mut door = self.door.lock().unwrap_or_else(PoisonError::into_inner);
         if door.is_empty() {
@@ -127,7 +126,6 @@ impl Admission {
     }
 
     /// Forgets a waker that nobody waits with any more.
-    #[cfg(feature = "tokio")]
     pub(crate) fn forget(&self, waker: &Waker) {
         let mut door = self.door.lock().unwrap_or_else(PoisonError::into_inner);
         let before = door.len();

@@ -90,7 +90,6 @@ impl Pipeline {
     }
 
     /// As [`enter`](Self::enter), without waiting: `None` if it would have to.
-    #[cfg(feature = "tokio")]
     pub(crate) fn try_enter(&self, len: usize) -> Option<Result<(), AuditError>> {
         if let Err(error) = self.check() {
             return Some(Err(error));
@@ -99,7 +98,6 @@ impl Pipeline {
     }
 
     /// Whether there may be room in the queue for an entry of `len` bytes; if not, has `waker` woken when there may be.
-    #[cfg(feature = "tokio")]
     pub(crate) fn may_have_room(&self, len: usize, waker: &Waker) -> bool {
         self.admission.poll(self.weight(len), waker)
     }
@@ -172,7 +170,6 @@ impl Pipeline {
     }
 
     /// Forgets a waker that nobody waits with any more.
-    #[cfg(feature = "tokio")]
     pub(crate) fn forget(&self, index: u64, waker: &Waker) {
         self.durable.forget(index, waker);
         self.witnessed.forget(index, waker);

@@ -58,7 +58,6 @@ impl Progress {
     }
 
     /// Forgets a waker that nobody waits with any more.
-    #[cfg(feature = "tokio")]
     pub(crate) fn forget(&self, index: u64, waker: &Waker) {
         let mut waiting = self.lock();
         if let Some(there) = waiting.get_mut(&index) {
