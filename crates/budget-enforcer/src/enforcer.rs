@@ -187,10 +187,11 @@ impl BudgetEnforcer {
         self.reserve_lines(&here.path, &here.lines, None)
     }
 
-    /// [`reserve_path`](Self::reserve_path) and [`Reservation::start`] in one step, for a call that leaves at once: one lock less.
+    /// [`reserve_path`](Self::reserve_path) and [`Reservation::start`] in one step, for a call that leaves at once: one lock less, and one event.
     ///
     /// # Errors
-    /// As for the two: [`BudgetError::Denied`] and those of [`Reservation::start`], with which nothing is held.
+    /// [`BudgetError::Denied`] as for [`reserve`](Self::reserve); with a journal that cannot store, `unavailable`, and the hold is given back where
+    /// the journal takes word of that.
     pub fn reserve_path_and_start(
         &self,
         path: &BudgetPath,
@@ -198,10 +199,11 @@ impl BudgetEnforcer {
     ) -> Result<Running, BudgetError> {
         let Resolved { path, lines } = self.here(path)?;
         let ttl = self.engine.config.default_ttl;
-        match self.reserve_quickly(path, lines, None, ttl, Stage::Started) {
-            Some(ticket) => Ok(Running::new(ticket, lines.least(), floor)),
-            None => self.reserve_slowly(path, lines, None)?.start(floor),
+        if let Some(ticket) = self.reserve_quickly(path, lines, None, ttl, Stage::Started) {
+            return Ok(Running::new(ticket, lines.least(), floor));
         }
+        let wall = self.engine.reading(None);
+        Ok(self.start_slowly(path, lines, wall, floor, |_, _| {})?)
     }
 
     /// [`reserve_path`](Self::reserve_path) at a wall time that the caller has read already.
@@ -234,11 +236,62 @@ impl BudgetEnforcer {
             &here.lines,
             wall,
             &CallOptions::default(),
+            Stage::Held,
             |locked, lines| {
                 told = locked.admission(lines);
             },
         )?;
         Ok((self.stored_hold(taken)?, told))
+    }
+
+    /// [`reserve_path_and_start`](Self::reserve_path_and_start) at a wall time that the caller has read already, with the decision that admitted it:
+    /// the figures before the hold was taken. Exact, so that slices which lanes have are taken back first. Allocates nothing for the decision.
+    ///
+    /// # Errors
+    /// As for [`reserve`](Self::reserve); with a journal that cannot store, `unavailable`, and the hold is given back where the journal takes word of that.
+    ///
+    /// # Examples
+    /// ```
+    /// # use budget_enforcer::{Amounts, BudgetEnforcer, BudgetId, BudgetSpec, Charge, Floor};
+    /// # let (budget, admin) = BudgetEnforcer::builder().build()?;
+    /// let id: BudgetId = "searches".parse()?;
+    /// admin.create_budget(BudgetSpec::new(id.clone()).calls(10))?;
+    /// let path = budget.resolve(&Charge::budget(&id).calls(1))?;
+    /// let (running, told) = budget.reserve_path_and_start_explained_at(&path, budget.now(), Floor::Hold)?;
+    /// assert_eq!(told.available().map(|left| left.units()), Some(10));
+    /// running.settle(Amounts::NONE.calls(1))?;
+    /// # Ok::<(), budget_enforcer::BudgetError>(())
+    /// ```
+    pub fn reserve_path_and_start_explained_at(
+        &self,
+        path: &BudgetPath,
+        wall: OffsetDateTime,
+        floor: Floor,
+    ) -> Result<(Running, BudgetDecision), BudgetDenied> {
+        let core = &self.engine.core;
+        let wall = self.engine.reading(Some(wall));
+        let Resolved { path, lines } = self.here(path)?;
+        if !core.writer.keeps_spending() {
+            let (lane, ttl) = (lane::own(), self.engine.config.default_ttl);
+            let taken =
+                quick::reserve_explained(&core.books, path, lines, wall, ttl, Stage::Started);
+            if let Some((id, at, due, told)) = taken {
+                let path = path.clone();
+                let ticket = Ticket {
+                    path,
+                    lane,
+                    id,
+                    at,
+                    due,
+                };
+                return Ok((Running::new(ticket, lines.least(), floor), told));
+            }
+        }
+        let mut told = BudgetDecision::bare(Code::WithinBudget, None);
+        let running = self.start_slowly(path, lines, wall, floor, |locked, lines| {
+            told = locked.admission(lines);
+        })?;
+        Ok((running, told))
     }
 
     /// [`reserve_path`](Self::reserve_path) with `amounts` from each envelope named, in place of the resolved ones.
@@ -389,8 +442,30 @@ impl BudgetEnforcer {
     ) -> Result<Reservation, BudgetDenied> {
         let options = CallOptions::default();
         let wall = self.engine.reading(wall);
-        let taken = self.take_hold(path, lines, wall, &options, |_, _| {})?;
+        let taken = self.take_hold(path, lines, wall, &options, Stage::Held, |_, _| {})?;
         self.stored_hold(taken)
+    }
+
+    /// A hold whose call leaves in the same step.
+    fn start_slowly(
+        &self,
+        path: &Path,
+        lines: &Lines,
+        wall: Moment,
+        floor: Floor,
+        admitted: impl FnOnce(&Locked<'_, '_>, &Lines),
+    ) -> Result<Running, BudgetDenied> {
+        let options = CallOptions::default();
+        let (ticket, written) =
+            self.take_hold(path, lines, wall, &options, Stage::Started, admitted)?;
+        let running = Running::new(ticket, lines.least(), floor);
+        if let Err(error) = self.engine.core.writer.sync(written) {
+            // The caller is told no, so that the call never leaves. Where the journal takes no word of that, it settles at its hold.
+            drop(running.cancel());
+            return Err(BudgetDenied::unavailable(error));
+        }
+        self.engine.offer_snapshot();
+        Ok(running)
     }
 
     /// A hold that meets nothing special, and has not to be written down.
@@ -452,7 +527,7 @@ impl BudgetEnforcer {
     ) -> Result<(Ticket, Revision), BudgetDenied> {
         let lines = Lines::of(charge);
         let path = self.open_if_it_fits(charge, &lines, wall, Question::Charge)?;
-        self.take_hold(&path, &lines, wall, options, |_, _| {})
+        self.take_hold(&path, &lines, wall, options, Stage::Held, |_, _| {})
     }
 
     /// The path of `charge`. A refusal opens no session.
@@ -483,6 +558,7 @@ impl BudgetEnforcer {
         lines: &Lines,
         wall: Moment,
         options: &CallOptions,
+        stage: Stage,
         admitted: impl FnOnce(&Locked<'_, '_>, &Lines),
     ) -> Result<(Ticket, Revision), BudgetDenied> {
         let ttl = options.ttl.unwrap_or(self.engine.config.default_ttl);
@@ -495,6 +571,7 @@ impl BudgetEnforcer {
                 reservation: id,
                 charge: path.charge(lines),
                 expires_at: due.to_time(),
+                started: stage == Stage::Started,
             };
             let written = self
                 .engine
@@ -503,7 +580,7 @@ impl BudgetEnforcer {
                 .write(locked.at(), || options.meta(), act);
             let written = written.map_err(BudgetDenied::unavailable)?;
             admitted(locked, lines);
-            locked.reserve(id, lines, due, options.note.clone());
+            locked.reserve(id, lines, due, stage, options.note.clone());
             Ok((id, locked.at(), due, written))
         })??;
         let ticket = Ticket {

@@ -95,8 +95,11 @@ pub enum Act {
         /// When it expires.
         #[serde(with = "time::serde::rfc3339")]
         expires_at: OffsetDateTime,
+        /// Its call left in the same step.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        started: bool,
     },
-    /// The call of a hold left.
+    /// The call of a hold left, which had been taken before.
     Started {
         /// Which.
         reservation: ReservationId,

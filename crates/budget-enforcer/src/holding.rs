@@ -17,6 +17,7 @@ impl Locked<'_, '_> {
         id: ReservationId,
         lines: &Lines,
         due: Moment,
+        stage: Stage,
         note: Option<Arc<str>>,
     ) {
         self.advance();
@@ -33,7 +34,7 @@ impl Locked<'_, '_> {
                 held: lines.clone(),
                 due,
                 epoch: tree.epoch(),
-                stage: Stage::Held,
+                stage,
                 is_attached: true,
             };
             tree.add_hold(id, hold);

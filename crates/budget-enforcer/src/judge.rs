@@ -70,28 +70,34 @@ pub(crate) fn admission<'a>(
         let Some((node, cell)) = tree.node(step.node).zip(tree.view(step.node, None, at)) else {
             continue;
         };
-        let want = lines.at(step.lines);
-        let touched = || {
-            Dimension::ALL
-                .into_iter()
-                .filter(|dimension| want.units(*dimension).is_some())
-        };
-        let told = touched()
-            .find(|dimension| node.limits().units(*dimension).is_some())
-            .or_else(|| touched().next());
-        if let Some(dimension) = told {
-            let figures = Figures::of(&cell, node.limits(), dimension, want.units(dimension));
-            let envelope = group.envelope(step).clone();
-            return BudgetDecision::on_figures(
-                Code::WithinBudget,
-                envelope,
-                figures,
-                cell.span.end,
-                Retry::Now,
-            );
+        if let Some(told) = step_admission(group, step, node, &cell, &lines.at(step.lines)) {
+            return told;
         }
     }
     BudgetDecision::bare(Code::WithinBudget, None)
+}
+
+/// What a charge that fits is told of its first envelope. `None`: it touches nothing there.
+#[inline]
+pub(crate) fn step_admission(
+    group: GroupRef<'_>,
+    step: &Step,
+    node: &Node,
+    cell: &Cell,
+    want: &Amounts,
+) -> Option<BudgetDecision> {
+    let touched = |dimension: &Dimension| want.units(*dimension).is_some();
+    let mut touched = Dimension::ALL.into_iter().filter(touched);
+    let limited = |dimension: &Dimension| node.limits().units(*dimension).is_some();
+    let dimension = touched.clone().find(limited).or_else(|| touched.next())?;
+    let figures = Figures::of(cell, node.limits(), dimension, want.units(dimension));
+    Some(BudgetDecision::on_figures(
+        Code::WithinBudget,
+        group.envelope(step).clone(),
+        figures,
+        cell.span.end,
+        Retry::Now,
+    ))
 }
 
 /// Whether anything is left in every dimension that each envelope of the path limits.

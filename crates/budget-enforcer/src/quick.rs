@@ -9,8 +9,10 @@ use std::time::Duration;
 use crate::alert::Alerts;
 use crate::amounts::Amounts;
 use crate::booking::Books;
+use crate::decision::BudgetDecision;
 use crate::hold::{Hold, ReservationId, Stage, TransactionId};
 use crate::holds::Holds;
+use crate::judge;
 use crate::lane::{Lane, LaneSet};
 use crate::lines::{Lines, Wants};
 use crate::moment::Moment;
@@ -283,8 +285,8 @@ impl End {
 macro_rules! with {
     ($books:expr, $path:expr, $which:expr, $wall:expr, |$sides:ident| $run:expr) => {
         match $path.one_or_two()? {
-            (only, None) if !is_sliced(only) => {
-                let mut locked = [whole_side(only)?];
+            (only, None) if !$which.may_be_lane(only) => {
+                let mut locked = [tree_side(only, $which)?];
                 let mut $sides = Sides::new($books, $path, &mut locked, $wall);
                 $run
             }
@@ -329,6 +331,26 @@ pub(crate) fn reserve(
     })
 }
 
+/// [`reserve`] with the decision that admits it: the figures before. `None`: the long way.
+pub(crate) fn reserve_explained(
+    books: &Books,
+    path: &Path,
+    lines: &Lines,
+    wall: Moment,
+    ttl: Duration,
+    stage: Stage,
+) -> Option<(ReservationId, Moment, Moment, BudgetDecision)> {
+    let wants = lines.wants();
+    if !wants.are_plain() {
+        return None;
+    }
+    with!(books, path, Which::Whole, wall, |sides| {
+        let told = sides.admission(lines)?;
+        let (id, at, due) = sides.reserve(lines, &wants, ttl, stage)?;
+        Some((id, at, due, told))
+    })
+}
+
 /// Notes that the call of a hold left. Returns what is held, of several lines the least. `None`: the long way.
 pub(crate) fn start(
     books: &Books,
@@ -361,6 +383,16 @@ enum Which {
     Reserving(usize),
     /// Wherever the hold is.
     Holding(usize, ReservationId),
+    /// The tree, with what its lanes and meters had: its figures are shown.
+    Whole,
+}
+
+impl Which {
+    /// Whether that can be a lane of the tree of `group`.
+    #[inline]
+    fn may_be_lane(self, group: GroupRef<'_>) -> bool {
+        !matches!(self, Self::Whole) && is_sliced(group)
+    }
 }
 
 /// Whether its tree's lanes are in use.
@@ -370,11 +402,16 @@ fn is_sliced(group: GroupRef<'_>) -> bool {
     lanes.is_some_and(LaneSet::is_hot)
 }
 
-/// The tree without its lanes.
+/// The tree: with what its lanes and meters had where all of it is asked for, else without.
 #[inline]
-fn whole_side(group: GroupRef<'_>) -> Option<Side<'_>> {
-    let state = group.tree.lock_rest().ok()?;
-    let is_whole = !(state.has_meters() || is_sliced(group));
+fn tree_side(group: GroupRef<'_>, which: Which) -> Option<Side<'_>> {
+    let (state, is_whole) = if matches!(which, Which::Whole) {
+        (group.tree.lock().ok()?, true)
+    } else {
+        let state = group.tree.lock_rest().ok()?;
+        let is_whole = !(state.has_meters() || is_sliced(group));
+        (state, is_whole)
+    };
     let part = Part::Tree { state, is_whole };
     Some(Side { group, part })
 }
@@ -382,7 +419,7 @@ fn whole_side(group: GroupRef<'_>) -> Option<Side<'_>> {
 fn side(group: GroupRef<'_>, which: Which) -> Option<Side<'_>> {
     let lanes = group.tree.home.lanes.as_ref();
     let lane = match (lanes.filter(|lanes| lanes.is_hot()), which) {
-        (None, _) => None,
+        (None, _) | (_, Which::Whole) => None,
         (Some(lanes), Which::Reserving(lane)) => Some(lanes.lock(lane).ok()?),
         // Never a tree while a lane is held: where the hold is not in the lane, that is let go.
         (Some(lanes), Which::Holding(lane, id)) => {
@@ -395,7 +432,7 @@ fn side(group: GroupRef<'_>, which: Which) -> Option<Side<'_>> {
             group,
             part: Part::Lane(lane),
         }),
-        None => whole_side(group),
+        None => tree_side(group, which),
     }
 }
 
@@ -473,6 +510,21 @@ impl<'a, 'g> Sides<'a, 'g> {
             self.push(row, TransactionKind::Reserve, lines.clone(), id);
         }
         Some((id, at, due))
+    }
+
+    /// What a charge that fits is told, as [`judge::admission`] tells it. Nothing has happened that the trees do not know yet, or it
+    /// is not for the quick way anyhow.
+    #[inline]
+    fn admission(&self, lines: &Lines) -> Option<BudgetDecision> {
+        self.locked.iter().find_map(|Side { group, part }| {
+            let Part::Tree { state, .. } = part else {
+                return None;
+            };
+            let step = group.steps.iter().find(|step| step.rank == 0)?;
+            let node = state.node(step.node)?;
+            let want = lines.at(step.lines);
+            judge::step_admission(*group, step, node, &node.current(), &want)
+        })
     }
 
     #[expect(

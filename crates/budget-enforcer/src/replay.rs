@@ -9,7 +9,7 @@ use crate::claims::Answer;
 use crate::engine::Engine;
 use crate::error::{BudgetError, Poisoned};
 use crate::event::{Act, Event, Request};
-use crate::hold::ReservationId;
+use crate::hold::{ReservationId, Stage};
 use crate::journal::{Revision, StoreError};
 use crate::lines::Lines;
 use crate::moment::Moment;
@@ -159,7 +159,9 @@ fn answer(
             reservation,
             charge,
             expires_at,
+            started,
         } => {
+            let stage = if started { Stage::Started } else { Stage::Held };
             let lines = Lines::of(&charge);
             let (path, due) = (find(engine, &charge, at)?, Moment::from(expires_at));
             engine.core.with(&path, at, |locked| {
@@ -169,7 +171,7 @@ fn answer(
                         why: format!("reservation {reservation} was taken before"),
                     });
                 }
-                locked.reserve(reservation, &lines, due, note);
+                locked.reserve(reservation, &lines, due, stage, note);
                 Ok(())
             })??;
             (

@@ -232,6 +232,14 @@ fn a_path_of_another_enforcer_is_no_path_here() {
         ),
         "no_budget"
     );
+    assert_eq!(
+        code(stage.budget.reserve_path_and_start_explained_at(
+            &path,
+            crate::stage::START,
+            Floor::Hold
+        )),
+        "no_budget"
+    );
     assert!(
         stage
             .budget

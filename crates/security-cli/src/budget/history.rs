@@ -101,11 +101,12 @@ impl History {
                 reservation,
                 charge,
                 expires_at,
+                started,
             } => {
                 let hold = Hold {
                     at,
                     expires_at: *expires_at,
-                    started: false,
+                    started: *started,
                     lines: lines(charge),
                 };
                 self.holds.insert(*reservation, hold);
