@@ -220,10 +220,15 @@ impl Side {
             Step::Limit(limit) => {
                 let limits = Limits::NONE.calls(limit);
                 let updated = self.admin.update_limit(&budget("side"), limits);
-                updated.unwrap().to_string()
+                updated.unwrap();
+                String::new()
             }
-            Step::Suspend(true) => self.admin.suspend(&budget("third")).unwrap().to_string(),
-            Step::Suspend(false) => self.admin.resume(&budget("third")).unwrap().to_string(),
+            Step::Suspend(true) => {
+                format!("{:?}", self.admin.suspend(&budget("third")).map(|_| ()))
+            }
+            Step::Suspend(false) => {
+                format!("{:?}", self.admin.resume(&budget("third")).map(|_| ()))
+            }
             _ => String::new(),
         }
     }
