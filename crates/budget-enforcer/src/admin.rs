@@ -13,6 +13,7 @@ use crate::journal::{Revision, StoreError};
 use crate::node::State;
 use crate::options::CallOptions;
 use crate::period::Period;
+use crate::snapshot::Snapshot;
 use crate::spec::BudgetSpec;
 use crate::utilization::{self, OpenHold};
 use crate::writer::Meta;
@@ -97,6 +98,27 @@ impl BudgetAdmin {
         let path = self.engine.envelope(&envelope);
         let path = path.ok_or_else(|| BudgetError::Unknown(envelope.clone()))?;
         utilization::open_holds(&path, &envelope, self.engine.core.time.now())
+    }
+
+    /// [`open_holds`](Self::open_holds) on all envelopes, each hold once, in the order of trees and of taking. After a replay nobody holds on to
+    /// one: those that have started may have been used, and whoever takes over asks, and ends them by their ids. Locks one tree after the other.
+    ///
+    /// # Errors
+    /// [`BudgetError::Poisoned`].
+    pub fn open_holds_all(&self) -> Result<Vec<OpenHold>, BudgetError> {
+        utilization::all_open_holds(&self.engine, self.engine.core.time.now())
+    }
+
+    /// The whole state now, for a store that closes or hands over: opening starts from it and replays only what comes after. Locks everything for as long
+    /// as it takes to copy it, and waits until every event that it contains is stored.
+    ///
+    /// # Errors
+    /// [`BudgetError::NotStored`] where the journal does not store all that is in force; [`BudgetError::Poisoned`].
+    pub fn snapshot(&self) -> Result<Snapshot, BudgetError> {
+        let snapshot = self.engine.capture()?;
+        let stored = self.engine.core.writer.sync_all();
+        stored.map_err(BudgetError::NotStored)?;
+        Ok(snapshot)
     }
 
     /// Creates a budget. Its first window is that of now, and fixed lengths count from now.

@@ -15,7 +15,7 @@ use crate::decision::{BudgetDecision, BudgetDenied, Code};
 use crate::engine::{Done, Engine};
 use crate::error::BudgetError;
 use crate::event::{Act, Request};
-use crate::hold::{ReservationId, Stage};
+use crate::hold::Stage;
 use crate::id::SessionId;
 use crate::journal::Revision;
 use crate::judge::{self, Question};
@@ -27,8 +27,8 @@ use crate::path::{BudgetPath, Path, Resolved};
 use crate::quick;
 use crate::reservation::{Floor, Reservation};
 use crate::running::Running;
-use crate::ticket::{self, Acknowledged, Ticket};
-use crate::transaction::{Settlement, TransactionFilter, Transactions};
+use crate::ticket::Ticket;
+use crate::transaction::{TransactionFilter, Transactions};
 use crate::utilization::{self, Summary, Utilization};
 
 /// Enforces budgets. Clones share them; none can change a limit.
@@ -305,25 +305,6 @@ impl BudgetEnforcer {
     ) -> Result<Reservation, BudgetDenied> {
         let here = self.here(path)?;
         self.reserve_lines(&here.path, &here.lines.map(|_| amounts), None)
-    }
-
-    /// Settles a detached reservation by its id, started or not; see [`Running::settle`](crate::Running::settle). One that expired is
-    /// settled late for as long as it is remembered.
-    ///
-    /// # Errors
-    /// [`BudgetError::UnknownReservation`]; [`BudgetError::NotStored`]: booked, but only in memory.
-    pub fn settle_id(&self, id: ReservationId, actual: Amounts) -> Result<Settlement, BudgetError> {
-        let path = self.engine.reservation(id)?;
-        ticket::settle(&path, id, actual, false, Acknowledged::WhenStored)
-    }
-
-    /// Gives a detached reservation back by its id.
-    ///
-    /// # Errors
-    /// [`BudgetError::UnknownReservation`]; [`BudgetError::Expired`] where it was given back already; [`BudgetError::Store`]: it is held until it expires.
-    pub fn release_id(&self, id: ReservationId) -> Result<(), BudgetError> {
-        let path = self.engine.reservation(id)?;
-        ticket::release(&path, id, true, Acknowledged::WhenStored)
     }
 
     /// The figures of one envelope now. Without side effect.

@@ -206,14 +206,16 @@ impl Engine {
 
     /// The path of a reservation that somebody names by its id.
     pub(crate) fn reservation(&self, id: ReservationId) -> Result<Path, BudgetError> {
-        let tree = usize::try_from(id.tree())
-            .ok()
-            .map(|index| self.with_trees(|trees| trees.get(index).cloned()))
-            .transpose()?
-            .flatten();
         let unknown = || BudgetError::UnknownReservation { id };
-        let state = tree.as_ref().ok_or_else(unknown)?.lock()?;
+        let tree = self.tree(id)?.ok_or_else(unknown)?;
+        let state = tree.lock()?;
         Ok(state.hold(id).ok_or_else(unknown)?.path.clone())
+    }
+
+    /// The tree that numbers a reservation.
+    pub(crate) fn tree(&self, id: ReservationId) -> Result<Option<Arc<Tree>>, Poisoned> {
+        let index = usize::try_from(id.tree()).unwrap_or(usize::MAX);
+        self.with_trees(|trees| trees.get(index).cloned())
     }
 
     /// Runs `run` once for each key: claim and effect are one step, for the keys stay locked meanwhile.

@@ -10,6 +10,7 @@ use crate::hold::{ReservationId, TransactionId};
 use crate::id::BudgetId;
 use crate::journal::StoreError;
 use crate::period::Period;
+use crate::transaction::Transaction;
 
 /// What can go wrong. Unless a variant says otherwise, nothing was changed.
 #[derive(Debug, thiserror::Error)]
@@ -134,6 +135,14 @@ pub enum BudgetError {
         /// The reservation.
         id: ReservationId,
     },
+    /// The reservation has been ended before. What ended it is stored, and this changed nothing.
+    #[error("reservation {id} has ended already{}", ended(how.as_deref()))]
+    AlreadyEnded {
+        /// The reservation.
+        id: ReservationId,
+        /// The ledger row that ended it: of kind settle, release or expire. `None`: it is not in the ledger, or no longer.
+        how: Option<Box<Transaction>>,
+    },
     /// There is no such ledger row, or it has left the ledger's window.
     #[error("transaction {id} is unknown or has left the ledger")]
     UnknownTransaction {
@@ -222,6 +231,13 @@ impl BudgetError {
             value: Shown(value).to_string(),
         }
     }
+}
+
+/// How a reservation was ended, for the message.
+fn ended(how: Option<&Transaction>) -> String {
+    how.map_or_else(String::new, |row| {
+        format!(": {}, transaction {}", row.kind, row.id)
+    })
 }
 
 /// A thread panicked while it held the lock.

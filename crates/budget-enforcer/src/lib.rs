@@ -4,6 +4,7 @@
 // the handles
 mod admin;
 mod builder;
+mod ending;
 mod enforcer;
 mod meter;
 mod reservation;

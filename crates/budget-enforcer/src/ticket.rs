@@ -206,6 +206,9 @@ pub(crate) fn settle(
             at_least_hold,
         };
         let written = core.writer.write(locked.at(), Meta::default, act);
+        if written.is_err() {
+            core.writer.fall_behind();
+        }
         let settled = locked.settle(id, &actual, at_least_hold);
         Ok::<_, BudgetError>((settled.ok_or_else(unknown)?, written))
     })??;

@@ -148,15 +148,39 @@ pub(crate) fn open_holds(
     let open = tree.holds().into_iter().flat_map(Holds::iter);
     let mut open: Vec<_> = open
         .filter(|(_, hold)| hold.is_open(at) && touches(hold))
-        .map(|(id, hold)| OpenHold {
+        .map(|(id, hold)| OpenHold::of(id, hold))
+        .collect();
+    open.sort_unstable_by_key(|hold| hold.id);
+    Ok(open)
+}
+
+/// What is held anywhere. A hold over several trees is told by the one that numbers it.
+pub(crate) fn all_open_holds(engine: &Engine, wall: Moment) -> Result<Vec<OpenHold>, BudgetError> {
+    let mut open = Vec::new();
+    let trees = engine.with_trees(<[_]>::to_vec)?;
+    for tree in trees {
+        let state = tree.lock()?;
+        let at = state.time(wall);
+        let holds = state.holds().into_iter().flat_map(Holds::iter);
+        open.extend(
+            holds
+                .filter(|(id, hold)| id.tree() == tree.number && hold.is_open(at))
+                .map(|(id, hold)| OpenHold::of(id, hold)),
+        );
+    }
+    open.sort_unstable_by_key(|hold| hold.id);
+    Ok(open)
+}
+
+impl OpenHold {
+    fn of(id: ReservationId, hold: &Hold) -> Self {
+        Self {
             id,
             charge: hold.path.charge(&hold.held),
             expires_at: hold.due.to_time(),
             started: hold.stage == Stage::Started,
-        })
-        .collect();
-    open.sort_unstable_by_key(|hold| hold.id);
-    Ok(open)
+        }
+    }
 }
 
 pub(crate) fn summary(engine: &Engine, wall: Moment) -> Result<Summary, BudgetError> {

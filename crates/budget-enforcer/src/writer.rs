@@ -1,6 +1,7 @@
 //! Numbers events and hands them to the journal, in the order in which they take effect.
 
 use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use crate::error::Poisoned;
@@ -15,6 +16,8 @@ pub(crate) struct Writer {
     keeps_spending: bool,
     /// With a journal, that of its newest event; without one, the number of administrative acts.
     revision: Mutex<Revision>,
+    /// Something is in force that the journal has no word of.
+    is_behind: AtomicBool,
 }
 
 /// What goes with an act into its event.
@@ -33,6 +36,7 @@ impl Writer {
                 .is_some_and(|journal| journal.keeps_spending()),
             journal,
             revision: Mutex::new(Revision::ZERO),
+            is_behind: AtomicBool::new(false),
         }
     }
 
@@ -78,6 +82,20 @@ impl Writer {
             Some(journal) if revision > Revision::ZERO => journal.sync(revision),
             _ => Ok(()),
         }
+    }
+
+    /// Something was done that could not be written.
+    pub(crate) fn fall_behind(&self) {
+        self.is_behind.store(true, Ordering::Relaxed);
+    }
+
+    /// Waits until everything so far is stored, for whoever is told of what others did. Never with a lock held.
+    pub(crate) fn sync_all(&self) -> Result<(), StoreError> {
+        if self.is_behind.load(Ordering::Relaxed) {
+            let why = "something that is in force in memory could not be stored before";
+            return Err(StoreError::failed(why));
+        }
+        self.sync(self.revision().map_err(StoreError::failed)?)
     }
 
     /// Writes what an operator does, which has a revision in any case.

@@ -163,7 +163,7 @@ impl LocalAuthority {
                 overspent: settlement.overspent,
                 late: settlement.late,
             }),
-            Err(BudgetError::UnknownReservation { .. }) => {
+            Err(BudgetError::UnknownReservation { .. } | BudgetError::AlreadyEnded { .. }) => {
                 let row = self.end_row(id, TransactionKind::Settle)?;
                 if let Some(field) = difference(&row, actual) {
                     return Err(end_conflict(id, field));
@@ -247,7 +247,7 @@ impl BudgetBackend for LocalAuthority {
                 self.sure(id);
                 Ok(())
             }
-            Err(BudgetError::UnknownReservation { .. }) => {
+            Err(BudgetError::UnknownReservation { .. } | BudgetError::AlreadyEnded { .. }) => {
                 self.end_row(id, TransactionKind::Release)?;
                 Ok(())
             }

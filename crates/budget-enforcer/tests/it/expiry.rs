@@ -102,7 +102,7 @@ fn a_late_settle_of_what_never_started_books_all_of_it() {
     assert_eq!(stage.calls(&id), [2, 1, 8, 0]);
     assert!(matches!(
         stage.budget.settle_id(reservation, used(3)),
-        Err(BudgetError::UnknownReservation { .. })
+        Err(BudgetError::AlreadyEnded { .. })
     ));
     drop(other);
 }
@@ -224,9 +224,15 @@ fn detached_holds_are_settled_and_released_by_id() {
     assert!(!stage.budget.settle_id(first, used(1)).unwrap().late);
     stage.budget.release_id(second).unwrap();
     assert_eq!(stage.calls(&id), [1, 0, 0, 9]);
-    for ended in [first, second, "r-ffff-0".parse().unwrap()] {
+    for ended in [first, second] {
         assert!(matches!(
             stage.budget.release_id(ended),
+            Err(BudgetError::AlreadyEnded { .. })
+        ));
+    }
+    for unknown in ["r-ffff-0", "r-0-ffffffff"] {
+        assert!(matches!(
+            stage.budget.release_id(unknown.parse().unwrap()),
             Err(BudgetError::UnknownReservation { .. })
         ));
     }

@@ -22,6 +22,7 @@ mod crash;
 mod decisions;
 #[cfg(feature = "durable")]
 mod durable;
+mod ending;
 mod exact;
 mod expiry;
 mod histories;

@@ -29,7 +29,9 @@ fn settled(result: Result<Settlement, BudgetError>, actual: u64) -> Came {
             assert!(settled.overspent.is_none());
             Came::Won(actual)
         }
-        Err(BudgetError::UnknownReservation { .. }) => Came::Lost,
+        Err(BudgetError::UnknownReservation { .. } | BudgetError::AlreadyEnded { .. }) => {
+            Came::Lost
+        }
         Err(error) => panic!("{error}"),
     }
 }
@@ -38,7 +40,9 @@ fn settled(result: Result<Settlement, BudgetError>, actual: u64) -> Came {
 fn released(result: Result<(), BudgetError>) -> Came {
     match result {
         Ok(()) | Err(BudgetError::Expired { .. }) => Came::Won(0),
-        Err(BudgetError::UnknownReservation { .. }) => Came::Lost,
+        Err(BudgetError::UnknownReservation { .. } | BudgetError::AlreadyEnded { .. }) => {
+            Came::Lost
+        }
         Err(error) => panic!("{error}"),
     }
 }
@@ -175,7 +179,9 @@ fn one_of_settle_and_cancel_and_expiry_ends_a_call() {
         |hold| hold.start(Floor::Hold).unwrap(),
         |running, _| match running.cancel() {
             Ok(()) => Came::Won(0),
-            Err(BudgetError::UnknownReservation { .. }) => Came::Lost,
+            Err(BudgetError::UnknownReservation { .. } | BudgetError::AlreadyEnded { .. }) => {
+                Came::Lost
+            }
             Err(error) => panic!("{error}"),
         },
         |stage, name, round| settled(stage.budget.settle_id(name, used(round % 5)), round % 5),

@@ -584,6 +584,7 @@ fn failure(error: &BudgetError) -> String {
         BudgetError::Denied(denied) => denial(BudgetDenied::decision(denied)),
         BudgetError::Expired { .. } => "expired".to_owned(),
         BudgetError::UnknownReservation { .. } => "unknown or ended".to_owned(),
+        BudgetError::AlreadyEnded { .. } => "ended before".to_owned(),
         BudgetError::KeyConflict { field } => format!("key conflict: {field} differs"),
         BudgetError::KeyTooOld => "key too old".to_owned(),
         BudgetError::KeyTooNew => "key too new".to_owned(),
