@@ -114,9 +114,9 @@ impl AuditLog {
         self.level
     }
 
-    /// Takes up the wait for an entry that was submitted, by where it [went](Pending::appended).
-    pub fn pending(&self, appended: Appended) -> Pending {
-        Pending::new(appended, self.backing.clone(), self.reader.clone())
+    /// Takes up the wait for an entry that was submitted, by its id and index: see [`Pending::appended`].
+    pub fn pending(&self, id: Uuid, index: u64) -> Pending {
+        self.pending_of(Appended { id, index })
     }
 
     /// A handle that reads and cannot write.
@@ -180,7 +180,7 @@ impl AuditLog {
         self.refuse_reserved(&entry)?;
         let appended = self.append(&entry)?;
         self.backing.ring();
-        Ok(self.pending(appended))
+        Ok(self.pending_of(appended))
     }
 
     /// Returns when everything appended before is durable; in memory at once.
@@ -264,7 +264,7 @@ impl AuditLog {
     ) -> Result<Result<Pending, usize>, AuditError> {
         self.refuse_reserved(entry)?;
         let Backing::Directory(writing) = &self.backing else {
-            return Ok(Ok(self.pending(self.append(entry)?)));
+            return Ok(Ok(self.pending_of(self.append(entry)?)));
         };
         let appended = self.prepare(entry, |text, meta, keep| {
             let Some(entered) = writing.pipeline.try_enter(text.len()) else {
@@ -275,11 +275,15 @@ impl AuditLog {
             Ok(Ok(Appended { id: meta.id, index }))
         })?;
         self.backing.ring();
-        Ok(appended.map(|appended| self.pending(appended)))
+        Ok(appended.map(|appended| self.pending_of(appended)))
     }
 
     pub(crate) fn backing(&self) -> &Backing {
         &self.backing
+    }
+
+    fn pending_of(&self, appended: Appended) -> Pending {
+        Pending::new(appended, self.backing.clone(), self.reader.clone())
     }
 
     /// Refuses entries that are not for whoever holds this handle to write.

@@ -57,6 +57,12 @@ impl Running {
         self.id
     }
 
+    /// Whether its time is up, as far as the clock can be believed: it has settled at its hold, or will with the next call that looks.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        self.ticket.as_ref().is_none_or(Ticket::is_over)
+    }
+
     /// Books what the call really used, in every envelope of the charge. A dimension that is absent is unknown and settles at what
     /// was held; zero is not unknown. What is above the hold is taken from what is available, and the rest is overspent: it blocks
     /// further admission and is carried as debt into the next window. After the hold expired only the difference is booked, as late.

@@ -82,6 +82,10 @@ impl Ticket {
         Ok(())
     }
 
+    pub(crate) fn is_over(&self) -> bool {
+        self.core().map_or(true, |core| core.time.now() >= self.due)
+    }
+
     /// Returns what is held then, of several envelopes the least.
     pub(crate) fn draw(&self, more: Amounts) -> Result<Amounts, BudgetError> {
         let (id, core) = (self.id, self.core()?);

@@ -1,5 +1,6 @@
 //! A consent about to be given. A blanket one has a constructor of its own: leaving the purpose out cannot make one.
 
+use serde::Serialize;
 use time::OffsetDateTime;
 
 use crate::extent::Extent;
@@ -16,13 +17,15 @@ use crate::notice::Notice;
 ///     .expires_at(datetime!(2027-01-01 0:00 UTC));
 /// # Ok::<(), consent::IdError>(())
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[must_use = "a grant has no effect until the ledger records it"]
 pub struct Grant {
     pub(crate) extent: Extent,
     pub(crate) agent: AgentId,
     pub(crate) granted_by: GrantorId,
+    #[serde(with = "time::serde::rfc3339::option")]
     pub(crate) valid_from: Option<OffsetDateTime>,
+    #[serde(with = "time::serde::rfc3339::option")]
     pub(crate) expires_at: Option<OffsetDateTime>,
     pub(crate) notice: Option<Notice>,
     pub(crate) method: Option<Method>,

@@ -1,205 +1,116 @@
 //! The stack's answer: the three gates' decisions and the recording of them, as one.
 
+mod denied;
+mod made;
+mod told;
+mod vocabulary;
+
 use std::fmt;
 
 use budget_enforcer::BudgetDecision;
 use consent::ConsentDecision;
 use time::OffsetDateTime;
-use trust_gate::{TrustDecision, TrustOutcome};
+use trust_gate::{ApprovalId, TrustDecision};
 use uuid::Uuid;
 
-use crate::gate::{Answer, Gate};
-
-/// What the stack decided (design: security-bundle, rule 8).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[expect(
-    clippy::exhaustive_enums,
-    reason = "enforcers match on it: a new outcome must break their build"
-)]
-pub enum Outcome {
-    /// The action may run.
-    Allow,
-    /// The action must not run.
-    Deny,
-    /// The action may run, with obligations to fulfil: see [`Decision::obligations`].
-    AllowWithCaveat,
-}
-
-impl Outcome {
-    /// `allow`, `deny` or `allow_with_caveat`.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Allow => "allow",
-            Self::Deny => "deny",
-            Self::AllowWithCaveat => "allow_with_caveat",
-        }
-    }
-}
-
-impl fmt::Display for Outcome {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.as_str())
-    }
-}
-
-impl PartialEq<str> for Outcome {
-    fn eq(&self, other: &str) -> bool {
-        self.as_str() == other
-    }
-}
-
-impl PartialEq<&str> for Outcome {
-    fn eq(&self, other: &&str) -> bool {
-        self.as_str() == *other
-    }
-}
-
-/// The gates in the order in which decisions are reported.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Stage {
-    /// Did an operator give the agent this level?
-    Trust,
-    /// Is enough left?
-    Budget,
-    /// Did somebody entitled agree?
-    Consent,
-    /// Could the decision be recorded?
-    Audit,
-}
-
-impl Stage {
-    /// `trust`, `budget`, `consent` or `audit`.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Trust => "trust",
-            Self::Budget => "budget",
-            Self::Consent => "consent",
-            Self::Audit => "audit",
-        }
-    }
-}
-
-impl fmt::Display for Stage {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.as_str())
-    }
-}
-
-/// What must still be done about an action that may run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Obligation {
-    /// Report to the operator afterwards what was done (level L4).
-    Report,
-}
+pub use self::denied::Denied;
+pub(crate) use self::made::{Asked, Fate, Made};
+pub(crate) use self::told::Told;
+pub use self::vocabulary::{Obligation, Outcome, Stage};
 
 /// One decision about one action. Texts are written only when they are read.
 #[derive(Debug, Clone)]
 #[must_use = "a decision that nobody looks at guards nothing"]
-pub struct Decision {
-    pub(crate) trust: Gate<TrustDecision>,
-    pub(crate) budget: Gate<BudgetDecision>,
-    pub(crate) consent: Gate<ConsentDecision>,
-    /// What became of it after the gates had answered.
-    pub(crate) fate: Fate,
-    pub(crate) record_id: Option<Uuid>,
-    pub(crate) at: OffsetDateTime,
+pub struct Decision(Inner);
+
+#[derive(Debug, Clone)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "the large one is the usual one, and a box for it would cost every decision"
+)]
+enum Inner {
+    Made(Made),
+    Told(Box<Told>),
 }
 
-/// What can still happen to a decision once the gates have answered.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Fate {
-    /// The gates' answer stands.
-    Stands,
-    /// It could not be recorded, so it is a denial.
-    Unrecorded,
-    /// Trust or consent was narrowed before the action could start (design: security-bundle, rule 4).
-    Revoked,
-    /// The hold ran out before the action could start.
-    Expired,
-    /// The action was described by another stack, whose rules are not this one's.
-    Foreign,
+impl From<Made> for Decision {
+    fn from(made: Made) -> Self {
+        Self(Inner::Made(made))
+    }
+}
+
+impl From<Told> for Decision {
+    fn from(told: Told) -> Self {
+        Self(Inner::Told(Box::new(told)))
+    }
 }
 
 impl Decision {
-    pub(crate) fn closed_at(&self) -> Option<Stage> {
-        if !self.trust.open() {
-            Some(Stage::Trust)
-        } else if !self.budget.open() {
-            Some(Stage::Budget)
-        } else if !self.consent.open() {
-            Some(Stage::Consent)
-        } else if self.fate == Fate::Unrecorded {
-            Some(Stage::Audit)
-        } else {
-            None
-        }
-    }
-
     /// Whether the action may run.
     #[must_use]
     pub fn allowed(&self) -> bool {
-        self.fate == Fate::Stands && self.closed_at().is_none()
+        match &self.0 {
+            Inner::Made(made) => made.allowed(),
+            Inner::Told(told) => told.outcome != Outcome::Deny,
+        }
     }
 
     /// Allow, deny, or allow with obligations.
     #[must_use]
     pub fn outcome(&self) -> Outcome {
-        match (self.allowed(), self.obligations().next()) {
-            (false, _) => Outcome::Deny,
-            (true, None) => Outcome::Allow,
-            (true, Some(_)) => Outcome::AllowWithCaveat,
+        match &self.0 {
+            Inner::Made(made) => made.outcome(),
+            Inner::Told(told) => told.outcome,
         }
     }
 
     /// The first gate, in the order trust, budget, consent, audit, that closed; `None` where the action may run.
     #[must_use]
     pub fn stage(&self) -> Option<Stage> {
-        self.closed_at()
+        match &self.0 {
+            Inner::Made(made) => made.closed_at(),
+            Inner::Told(told) => told.stage,
+        }
     }
 
-    /// A stable code in snake case: the closing gate's own, `audit_unavailable`, `revoked`, or `allowed`.
+    /// A stable code in snake case: the closing gate's own, `approval_denied`, `audit_unavailable`, `revoked`, `would_deny`, or
+    /// `allowed`.
     #[must_use]
-    pub fn code(&self) -> &'static str {
-        match (self.fate, self.closed_at()) {
-            (Fate::Revoked, _) => "revoked",
-            (Fate::Expired, _) => "hold_expired",
-            (Fate::Foreign, _) => "foreign_action",
-            (_, Some(Stage::Trust)) => self.trust.code(Stage::Trust).unwrap_or("internal_error"),
-            (_, Some(Stage::Budget)) => self.budget.code(Stage::Budget).unwrap_or("internal_error"),
-            (_, Some(Stage::Consent)) => self
-                .consent
-                .code(Stage::Consent)
-                .unwrap_or("internal_error"),
-            (_, Some(Stage::Audit)) => "audit_unavailable",
-            (Fate::Stands | Fate::Unrecorded, None) => "allowed",
+    pub fn code(&self) -> &str {
+        match &self.0 {
+            Inner::Made(made) => made.code(),
+            Inner::Told(told) => &told.code,
+        }
+    }
+
+    /// The code with which the action would have been denied, where the stack only watches.
+    #[must_use]
+    pub fn would_deny(&self) -> Option<&str> {
+        match &self.0 {
+            Inner::Made(made) => made.would_deny().then(|| made.verdict()),
+            Inner::Told(told) => told.would_deny.as_deref(),
         }
     }
 
     /// The gates' reasons in the order trust, budget, consent, up to the first that closed.
     pub fn reasons(&self) -> impl Iterator<Item = Reason<'_>> {
-        let closed = self.closed_at();
-        let mut ended = false;
-        [Stage::Trust, Stage::Budget, Stage::Consent, Stage::Audit]
-            .into_iter()
-            .take_while(move |stage| {
-                let goes_on = !ended;
-                ended = Some(*stage) == closed;
-                goes_on
-            })
-            .filter(|stage| match stage {
-                Stage::Trust => !matches!(self.trust, Gate::Unasked),
-                Stage::Budget => !matches!(self.budget, Gate::Unasked),
-                Stage::Consent => !matches!(self.consent, Gate::Unasked),
-                Stage::Audit => self.fate == Fate::Unrecorded,
-            })
-            .map(|stage| Reason {
-                decision: self,
+        let (made, told) = match &self.0 {
+            Inner::Made(made) => (Some(made), None),
+            Inner::Told(told) => (None, Some(told)),
+        };
+        let made = made.into_iter().flat_map(|made| {
+            made.stages().map(move |stage| Reason {
                 stage,
+                words: Words::Made(made),
             })
+        });
+        let told = told.into_iter().flat_map(|told| {
+            told.reasons.iter().map(|(stage, text)| Reason {
+                stage: *stage,
+                words: Words::Told(text),
+            })
+        });
+        made.chain(told)
     }
 
     /// The reasons as one line.
@@ -210,42 +121,74 @@ impl Decision {
 
     /// What must still be done about it; empty for a denial.
     pub fn obligations(&self) -> impl Iterator<Item = Obligation> {
-        let report = self.trust.said().is_some_and(|trust| {
-            matches!(trust.outcome(), TrustOutcome::Permit { obligations } if obligations.report())
-        });
-        (report && self.allowed())
-            .then_some(Obligation::Report)
-            .into_iter()
+        let (made, told) = match &self.0 {
+            Inner::Made(made) => (Some(made.obligations()), None),
+            Inner::Told(told) => (None, Some(told.obligations.iter().copied())),
+        };
+        made.into_iter().flatten().chain(told.into_iter().flatten())
+    }
+
+    /// The approval that operators have yet to give: the same call with the same arguments, made again, uses it.
+    #[must_use]
+    pub fn approval(&self) -> Option<ApprovalId> {
+        match &self.0 {
+            Inner::Made(made) => made.pending(),
+            Inner::Told(told) => told.approval,
+        }
+    }
+
+    /// When the budget that denied may have room again, where that is known.
+    #[must_use]
+    pub fn retry_at(&self) -> Option<OffsetDateTime> {
+        match &self.0 {
+            Inner::Made(made) => made.retry_at(),
+            Inner::Told(told) => told.retry_at,
+        }
+    }
+
+    /// Whether the agent may know that there is such a tool: everything but a denial by trust.
+    #[must_use]
+    pub fn visible(&self) -> bool {
+        match &self.0 {
+            Inner::Made(made) => made.visible(),
+            Inner::Told(told) => told.visible,
+        }
     }
 
     /// The id of the audit entry; `None` where the decision could not be recorded.
     #[must_use]
     pub fn record_id(&self) -> Option<Uuid> {
-        self.record_id
+        match &self.0 {
+            Inner::Made(made) => made.record_id,
+            Inner::Told(told) => told.record_id,
+        }
     }
 
     /// The one time stamp at which every gate was asked.
     #[must_use]
     pub fn at(&self) -> OffsetDateTime {
-        self.at
+        match &self.0 {
+            Inner::Made(made) => made.at,
+            Inner::Told(told) => told.at,
+        }
     }
 
-    /// What the trust gate said, where it was asked.
+    /// What the trust gate said, where it was asked in this process.
     #[must_use]
     pub fn trust(&self) -> Option<&TrustDecision> {
-        self.trust.said()
+        self.made()?.trust.said()
     }
 
-    /// What the budget said, where it was asked.
+    /// What the budget said, where it was asked in this process.
     #[must_use]
     pub fn budget(&self) -> Option<&BudgetDecision> {
-        self.budget.said()
+        self.made()?.budget.said()
     }
 
-    /// What consent said, where it was asked: the first refusal, or the last permission.
+    /// What consent said, where it was asked in this process: the first refusal, or the last permission.
     #[must_use]
     pub fn consent(&self) -> Option<&ConsentDecision> {
-        self.consent.said()
+        self.made()?.consent.said()
     }
 
     /// For `?`: an error unless the action may run.
@@ -256,7 +199,21 @@ impl Decision {
         if self.allowed() {
             Ok(())
         } else {
-            Err(Denied(Box::new(self)))
+            Err(Denied::new(self))
+        }
+    }
+
+    pub(crate) fn made_mut(&mut self) -> Option<&mut Made> {
+        match &mut self.0 {
+            Inner::Made(made) => Some(made),
+            Inner::Told(_) => None,
+        }
+    }
+
+    fn made(&self) -> Option<&Made> {
+        match &self.0 {
+            Inner::Made(made) => Some(made),
+            Inner::Told(_) => None,
         }
     }
 }
@@ -265,16 +222,15 @@ struct OneLine<'a>(&'a Decision);
 
 impl fmt::Display for OneLine<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self.0.fate {
-            Fate::Foreign => {
-                return f.write_str(
-                    "The action was described by another stack; describe it by this one's guard.",
-                );
-            }
-            Fate::Stands | Fate::Unrecorded => "",
-            Fate::Revoked => "Withdrawn before the action could start: ",
-            Fate::Expired => "The hold ran out before the action could start: ",
-        })?;
+        let made = match &self.0.0 {
+            Inner::Told(told) => return f.write_str(&told.reason),
+            Inner::Made(made) => made,
+        };
+        let (preamble, is_all) = made.preamble();
+        f.write_str(preamble)?;
+        if is_all {
+            return Ok(());
+        }
         let mut written = false;
         for reason in self.0.reasons() {
             if written {
@@ -293,8 +249,14 @@ impl fmt::Display for OneLine<'_> {
 /// Why one gate said what it said.
 #[derive(Debug, Clone, Copy)]
 pub struct Reason<'a> {
-    decision: &'a Decision,
     stage: Stage,
+    words: Words<'a>,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Words<'a> {
+    Made(&'a Made),
+    Told(&'a str),
 }
 
 impl Reason<'_> {
@@ -307,52 +269,12 @@ impl Reason<'_> {
 
 impl fmt::Display for Reason<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fn write<T: Answer>(
-            gate: &Gate<T>,
-            stage: Stage,
-            f: &mut fmt::Formatter<'_>,
-        ) -> fmt::Result {
-            gate.write_reason(stage, f)
-        }
-        match self.stage {
-            Stage::Trust => write(&self.decision.trust, self.stage, f),
-            Stage::Budget => write(&self.decision.budget, self.stage, f),
-            Stage::Consent => write(&self.decision.consent, self.stage, f),
-            Stage::Audit => {
-                f.write_str("The decision could not be recorded, so the action is denied.")
-            }
+        match self.words {
+            Words::Made(made) => made.write_reason(self.stage, f),
+            Words::Told(text) => f.write_str(text),
         }
     }
 }
-
-/// A denial as an error.
-#[derive(Debug, Clone)]
-pub struct Denied(Box<Decision>);
-
-impl Denied {
-    pub(crate) fn new(decision: Decision) -> Self {
-        Self(Box::new(decision))
-    }
-
-    /// The decision that denied.
-    pub fn decision(&self) -> &Decision {
-        &self.0
-    }
-
-    /// The decision's stable code.
-    #[must_use]
-    pub fn code(&self) -> &'static str {
-        self.0.code()
-    }
-}
-
-impl fmt::Display for Denied {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(&self.0.reason(), f)
-    }
-}
-
-impl std::error::Error for Denied {}
 
 #[cfg(test)]
 mod tests {
@@ -362,6 +284,7 @@ mod tests {
     use trust_gate::{Scope, TrustGate, TrustLevel};
 
     use super::*;
+    use crate::gate::Gate;
 
     fn gates<T>(allow: T, deny: T) -> Vec<(Gate<T>, bool)> {
         vec![
@@ -409,14 +332,16 @@ mod tests {
                         Fate::Expired,
                         Fate::Foreign,
                     ] {
-                        let decision = Decision {
+                        let decision = Decision::from(Made {
                             trust: trust.clone(),
                             budget: budget.clone(),
                             consent: consent.clone(),
                             fate,
                             record_id: None,
+                            asked: Asked::Nobody,
+                            shadow: false,
                             at: datetime!(2026-11-22 12:00 UTC),
-                        };
+                        });
                         let open = *trust_open && *budget_open && *consent_open;
                         assert_eq!(decision.allowed(), open && fate == Fate::Stands);
                         assert_eq!(

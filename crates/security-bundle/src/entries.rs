@@ -1,49 +1,63 @@
 //! How a decision, and how its end, reads in the audit log.
 
 use std::borrow::Cow;
+use std::fmt;
 
 use audit_trail::{
-    Action as ActionFields, BudgetFields, Charge, ConsentFields, DecisionFields, Entry, Ext,
+    Action as ActionFields, Approval, BudgetFields, Charge, ConsentFields, DecisionFields, Entry,
     Policy, Quantity, TrustFields, recordable,
 };
-use budget_enforcer::Envelope;
+use budget_enforcer::{BudgetDecision, Envelope};
+use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::action::Action;
-use crate::decision::{Decision, Outcome};
+use crate::decision::{Asked, Made, Outcome, Stage};
 use crate::permit::Spent;
 
 /// What the log calls an action that is no tool call and names no type.
 const UNNAMED: &str = "action";
 
-/// The intent: what was asked, what each gate said, and what the stack made of it.
+/// What is held for an action.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Held<'a> {
+    /// Nothing.
+    Nothing,
+    /// This hold, which the budgets have just agreed to.
+    Taken(&'a str),
+}
+
+/// The intent: what was asked, what each gate said, and what the stack made of it. Besides, what has no field in an entry.
 pub(crate) fn decision<'a>(
     action: &'a Action,
-    decision: &'a Decision,
-    hold: Option<&'a str>,
+    made: &'a Made,
+    held: Held<'a>,
     policy: &'a str,
-) -> Entry<'a> {
-    let outcome = match decision.outcome() {
+) -> (Entry<'a>, Option<Value>) {
+    let outcome = match made.outcome() {
         Outcome::Allow => audit_trail::Outcome::Allow,
         Outcome::Deny => audit_trail::Outcome::Deny,
         Outcome::AllowWithCaveat => audit_trail::Outcome::AllowWithCaveat,
     };
-    let mut fields = DecisionFields::new(outcome, decision.code());
-    fields.stage = decision.stage().map(|stage| stage.as_str().into());
-    if outcome == audit_trail::Outcome::Deny {
+    let mut fields = DecisionFields::new(outcome, made.code());
+    fields.stage = made.closed_at().map(|stage| stage.as_str().into());
+    if made.would_deny() {
+        fields.enforced = Some(false);
+    }
+    if outcome == audit_trail::Outcome::Deny || made.would_deny() {
         // Only denials carry their texts: what was allowed is told by the codes and numbers beside it.
-        fields.reasons = decision
-            .reasons()
-            .map(|reason| Cow::Owned(recordable(&reason.to_string()).into_owned()))
+        fields.reasons = made
+            .stages()
+            .map(|stage| Cow::Owned(recordable(&Told(made, stage).to_string()).into_owned()))
             .collect();
     }
     let mut entry = of(Entry::decision(fields), action)
-        .at(decision.at())
+        .at(made.at)
         .policy(Policy {
             digest: policy.into(),
             version: None,
         });
-    if let Some(trust) = decision.trust() {
+    if let Some(trust) = made.trust.said() {
         entry = entry.trust(TrustFields {
             code: Some(trust.code().into()),
             effective: Some(trust.effective().as_u8()),
@@ -52,25 +66,63 @@ pub(crate) fn decision<'a>(
             ..TrustFields::default()
         });
     }
-    if let Some(consent) = decision.consent() {
+    if let Some(approval) = approval(made.asked) {
+        entry = entry.approval(approval);
+    }
+    let mut besides = None;
+    if let Some(consent) = made.consent.said() {
         entry = entry.consent(ConsentFields {
             code: Some(consent.code().into()),
             revision: Some(consent.revision().as_u64()),
             ..consent_asked(action)
         });
-        if let Some(each) = consents_for_several_purposes(action) {
-            entry = entry.ext(each);
-        }
+        besides = consents_for_several_purposes(action);
     }
-    if let Some(budget) = decision.budget() {
+    let code = made.budget.said().map(BudgetDecision::code);
+    let (code, hold) = match held {
+        Held::Taken(hold) => (Some(code.unwrap_or("within_budget")), Some(hold)),
+        Held::Nothing => (code, None),
+    };
+    if let Some(code) = code {
         entry = entry.budget(BudgetFields {
-            code: Some(budget.code().into()),
+            code: Some(code.into()),
             charges: action.charge().map(charges).unwrap_or_default().into(),
             hold: hold.map(Cow::Borrowed),
             revision: None,
         });
     }
-    entry
+    if made.would_deny() {
+        let verdict = json!({ "code": made.verdict() });
+        let besides = besides.get_or_insert_with(|| json!({}));
+        if let Some(object) = besides.as_object_mut() {
+            object.insert("would_deny".to_owned(), verdict);
+        }
+    }
+    (entry, besides)
+}
+
+/// One stage's reason as text.
+struct Told<'a>(&'a Made, Stage);
+
+impl fmt::Display for Told<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.write_reason(self.1, f)
+    }
+}
+
+fn approval<'a>(asked: Asked) -> Option<Approval<'a>> {
+    let (code, id) = match asked {
+        Asked::Nobody => return None,
+        Asked::Failed => ("unavailable", None),
+        Asked::Pending(id) => ("pending", Some(id)),
+        Asked::Refused(id) => ("denied", Some(id)),
+        Asked::Used(id) => ("used", Some(id)),
+    };
+    Some(Approval {
+        code: Some(code.into()),
+        id: id.map(|id| id.to_string().into()),
+        ..Approval::default()
+    })
 }
 
 /// All the data that the action needs consent for, and the purpose where it is one.
@@ -92,7 +144,7 @@ fn consent_asked(action: &Action) -> ConsentFields<'_> {
 }
 
 /// Which data is for which purpose, where the action has more than one.
-fn consents_for_several_purposes(action: &Action) -> Option<Ext> {
+fn consents_for_several_purposes(action: &Action) -> Option<Value> {
     let queries = action.consent_queries();
     let first = queries.first()?.purpose_asked();
     if queries.iter().all(|query| query.purpose_asked() == first) {
@@ -101,13 +153,13 @@ fn consents_for_several_purposes(action: &Action) -> Option<Ext> {
     let each: Vec<_> = queries
         .iter()
         .map(|query| {
-            serde_json::json!({
+            json!({
                 "data_types": query.data_types().map(consent::DataType::as_str).collect::<Vec<_>>(),
                 "purpose": query.purpose_asked().map(consent::Purpose::as_str),
             })
         })
         .collect();
-    Ext::encode(&serde_json::json!({ "consents": each })).ok()
+    Some(json!({ "consents": each }))
 }
 
 /// The outcome: how the action ended, and what was booked for it.
@@ -136,22 +188,23 @@ pub(crate) fn outcome<'a>(
 
 fn of<'a>(mut entry: Entry<'a>, action: &'a Action) -> Entry<'a> {
     let parts = &*action.0;
-    entry = entry.agent(&parts.agent).action(ActionFields {
+    let described = &parts.described;
+    entry = entry.agent(&described.agent).action(ActionFields {
         name: action.tool().map_or_else(
-            || parts.action_type.as_deref().unwrap_or(UNNAMED).into(),
+            || described.action_type.as_deref().unwrap_or(UNNAMED).into(),
             |tool| tool.as_str().into(),
         ),
-        action_type: parts.action_type.as_deref().map(Cow::Borrowed),
+        action_type: described.action_type.as_deref().map(Cow::Borrowed),
         args_digest: parts.args.as_deref().map(Cow::Borrowed),
     });
-    if let Some(session) = &parts.session {
+    if let Some(session) = &described.session {
         entry = entry.session(session);
     }
-    if let Some(resource) = &parts.resource {
+    if let Some(resource) = &described.resource {
         entry = entry.resource(resource);
     }
-    if !parts.scope.is_root() {
-        entry = entry.scope(&parts.scope);
+    if !described.scope.is_root() {
+        entry = entry.scope(&described.scope);
     }
     entry
 }

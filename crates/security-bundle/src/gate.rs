@@ -14,6 +14,8 @@ pub(crate) enum Gate<T> {
     Missing,
     /// It answered.
     Said(T),
+    /// The action needs more than the agent's credential lets it have.
+    Beyond,
     /// It panicked. A broken gate is closed.
     Broken,
 }
@@ -37,7 +39,7 @@ impl<T> Gate<T> {
     pub(crate) fn said(&self) -> Option<&T> {
         match self {
             Self::Said(decision) => Some(decision),
-            Self::Unasked | Self::Missing | Self::Broken => None,
+            Self::Unasked | Self::Missing | Self::Beyond | Self::Broken => None,
         }
     }
 }
@@ -76,7 +78,7 @@ impl<T: Answer> Gate<T> {
         match self {
             Self::Unasked => true,
             Self::Said(decision) => decision.allowed(),
-            Self::Missing | Self::Broken => false,
+            Self::Missing | Self::Beyond | Self::Broken => false,
         }
     }
 
@@ -90,6 +92,7 @@ impl<T: Answer> Gate<T> {
                 Stage::Budget => "budget_required",
                 _ => "consent_required",
             }),
+            Self::Beyond => Some("beyond_credential"),
             Self::Broken => Some("internal_error"),
         }
     }
@@ -102,6 +105,9 @@ impl<T: Answer> Gate<T> {
             Self::Missing => write!(
                 f,
                 "Every action must name something for the {stage} gate, and this one names nothing."
+            ),
+            Self::Beyond => f.write_str(
+                "The action needs a higher level than the agent's credential lets it have.",
             ),
             Self::Broken => write!(f, "The {stage} gate failed, so the action is denied."),
         }

@@ -9,8 +9,8 @@ use budget_enforcer::SessionId;
 use trust_gate::{AgentId, Scope, ToolName, TrustLevel};
 
 use crate::action::{Action, ActionBuilder, ActionError};
-use crate::core::{Core, Judged};
-use crate::decision::{Decision, Denied};
+use crate::core::{Core, Stored};
+use crate::decision::{Decision, Denied, Made};
 use crate::gate::Gate;
 use crate::permit::Permit;
 use crate::recorder::{RecordError, Recorded};
@@ -35,7 +35,7 @@ pub struct Guard {
 impl Guard {
     /// Begins the description of an action of this agent.
     pub fn action(&self, agent: impl AsRef<str>) -> ActionBuilder {
-        ActionBuilder::new(Arc::clone(&self.core.rules), agent.as_ref())
+        ActionBuilder::new(self.core.rules.load_full(), agent.as_ref())
     }
 
     /// The action that a tool call is, with all that the configuration says about the tool.
@@ -43,7 +43,7 @@ impl Guard {
     /// # Errors
     /// A request that no component could judge.
     pub fn tool_call(&self, request: &ToolRequest) -> Result<Action, ActionError> {
-        ActionBuilder::of_request(Arc::clone(&self.core.rules), request).build()
+        ActionBuilder::of_request(self.core.rules.load_full(), request).build()
     }
 
     /// Whether the agent may know of the tool: everything but a denial by trust. Records nothing.
@@ -64,34 +64,34 @@ impl Guard {
 
     /// Judges an action as [`evaluate`](Self::evaluate) does and records nothing, for explanations.
     pub fn preview(&self, action: &Action) -> Decision {
-        self.core.look(action)
+        self.core.look(action).1.into()
     }
 
     /// Decides without holding or debiting anything, and writes exactly one audit entry.
     ///
     /// The decision is made when this is called; only a log that stores slowly is waited for.
     pub fn evaluate(&self, action: &Action) -> impl Future<Output = Decision> + Send + use<> {
-        let (mut decision, entry) = self.decide(action);
+        let (mut made, entry) = self.decide(action);
         let core = Arc::clone(&self.core);
         async move {
             if let Some(entry) = entry.filter(|entry| !entry.stored)
                 && core.recorder.acknowledged(&entry).await.is_err()
             {
-                core.unrecorded(&mut decision);
+                core.unrecorded(&mut made);
             }
-            decision
+            made.into()
         }
     }
 
     /// [`evaluate`](Self::evaluate) for callers without a runtime.
     pub fn evaluate_sync(&self, action: &Action) -> Decision {
-        let (mut decision, entry) = self.decide(action);
+        let (mut made, entry) = self.decide(action);
         if let Some(entry) = entry.filter(|entry| !entry.stored)
             && self.core.recorder.wait(&entry).is_err()
         {
-            self.core.unrecorded(&mut decision);
+            self.core.unrecorded(&mut made);
         }
-        decision
+        made.into()
     }
 
     /// Decides, holds the budget and records the intent; the action may run only while the [`Permit`] is held.
@@ -105,14 +105,14 @@ impl Guard {
         &self,
         action: &Action,
     ) -> impl Future<Output = Result<Permit, Denied>> + Send + use<> {
-        let (begun, entry) = self.begin(action);
+        let (begun, entry) = self.core.begin(action);
         let core = Arc::clone(&self.core);
         async move {
             let stored = match entry.filter(|entry| !entry.stored) {
-                None => Ok(()),
-                Some(entry) => core.recorder.acknowledged(&entry).await,
+                None => Stored::AtOnce,
+                Some(entry) => core.recorder.acknowledged(&entry).await.into(),
             };
-            begun.finish(&core, &stored)
+            begun.finish(&core, stored)
         }
     }
 
@@ -121,12 +121,12 @@ impl Guard {
     /// # Errors
     /// [`Denied`], whatever the reason.
     pub fn authorize_blocking(&self, action: &Action) -> Result<Permit, Denied> {
-        let (begun, entry) = self.begin(action);
+        let (begun, entry) = self.core.begin(action);
         let stored = match entry.filter(|entry| !entry.stored) {
-            None => Ok(()),
-            Some(entry) => self.core.recorder.wait(&entry),
+            None => Stored::AtOnce,
+            Some(entry) => self.core.recorder.wait(&entry).into(),
         };
-        begun.finish(&self.core, &stored)
+        begun.finish(&self.core, stored)
     }
 
     /// Records an event beside the decisions, such as a message that a gate refused. Only an event: what decides, ends or
@@ -157,43 +157,9 @@ impl Guard {
         self.core.losses.load(Ordering::Relaxed)
     }
 
-    fn decide(&self, action: &Action) -> (Decision, Option<Recorded>) {
-        let mut decision = self.core.look(action);
-        let entry = self.core.record_decision(action, &mut decision, None);
-        (decision, entry)
-    }
-
-    fn begin(&self, action: &Action) -> (Begun, Option<Recorded>) {
-        let Judged { mut decision, hold } = self.core.hold(action);
-        let entry = self
-            .core
-            .record_decision(action, &mut decision, hold.as_ref());
-        if !decision.allowed() {
-            // Dropping a hold gives it back.
-            drop(hold);
-            return (Begun::Denied(Box::new(decision)), entry);
-        }
-        let permit = Permit::new(Arc::clone(&self.core), action.clone(), decision, hold);
-        (Begun::Permit(Box::new(permit)), entry)
-    }
-}
-
-/// An authorization whose entry is on its way into the log.
-enum Begun {
-    Permit(Box<Permit>),
-    Denied(Box<Decision>),
-}
-
-impl Begun {
-    fn finish(self, core: &Core, stored: &Result<(), RecordError>) -> Result<Permit, Denied> {
-        match self {
-            Self::Permit(permit) => permit.start(stored.as_ref().err()),
-            Self::Denied(mut decision) => {
-                if stored.is_err() {
-                    core.unrecorded(&mut decision);
-                }
-                Err(Denied::new(*decision))
-            }
-        }
+    fn decide(&self, action: &Action) -> (Made, Option<Recorded>) {
+        let (action, mut made) = self.core.look(action);
+        let entry = self.core.record_decision(&action, &mut made, None);
+        (made, entry)
     }
 }

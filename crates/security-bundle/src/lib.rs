@@ -17,6 +17,7 @@ mod recorder;
 mod core;
 mod entries;
 mod gate;
+mod hex;
 mod journal;
 mod policy;
 mod rules;

@@ -6,13 +6,14 @@ use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use budget_enforcer::{Amounts, BudgetError, Floor, Reservation, Running, Settlement};
+use budget_enforcer::{Amounts, BudgetError, Running, Settlement};
 use uuid::Uuid;
 
 use crate::action::Action;
-use crate::core::Core;
-use crate::decision::{Decision, Denied, Fate};
+use crate::core::{Core, Stored};
+use crate::decision::{Decision, Denied, Fate, Made};
 use crate::entries;
+use crate::journal::under_way::{self, Step};
 use crate::recorder::{RecordError, Recorded};
 
 /// What an action really used. A dimension that is not named is unknown and settles at what was held; zero is not unknown.
@@ -36,19 +37,23 @@ pub type Usage = Amounts;
 /// ```
 #[must_use = "dropping a permit settles its whole hold; call `settle`, `fail` or `cancel`"]
 pub struct Permit {
-    core: Arc<Core>,
     action: Action,
     decision: Decision,
     hold: Hold,
 }
 
 enum Hold {
-    /// The intent is not stored yet, so the tool cannot have run.
-    Waiting(Option<Reservation>),
-    /// The tool may be running.
-    Started(Option<Running>),
+    /// The state is in this process.
+    Here(Here),
     /// Somebody has said how it ended.
     Ended,
+}
+
+struct Here {
+    core: Arc<Core>,
+    running: Option<Running>,
+    /// Whether the tool may be running. Before the intent is stored it cannot have run.
+    is_started: bool,
 }
 
 /// How an action ended, and what was booked for it.
@@ -74,44 +79,57 @@ pub enum SettleError {
 }
 
 impl Permit {
-    pub(crate) fn new(
+    pub(crate) fn here(
         core: Arc<Core>,
         action: Action,
-        decision: Decision,
-        hold: Option<Reservation>,
+        made: Made,
+        running: Option<Running>,
     ) -> Self {
         Self {
-            core,
             action,
-            decision,
-            hold: Hold::Waiting(hold),
+            decision: made.into(),
+            hold: Hold::Here(Here {
+                core,
+                running,
+                is_started: false,
+            }),
         }
     }
 
     /// Lets the action begin, now that the intent is stored, or takes everything back.
-    pub(crate) fn start(mut self, not_stored: Option<&RecordError>) -> Result<Self, Denied> {
-        let Hold::Waiting(reservation) = mem::replace(&mut self.hold, Hold::Ended) else {
+    pub(crate) fn start(mut self, stored: Stored) -> Result<Self, Denied> {
+        let Hold::Here(mut here) = mem::replace(&mut self.hold, Hold::Ended) else {
             return Ok(self);
         };
-        if not_stored.is_some() {
-            self.core.unrecorded(&mut self.decision);
-            if !self.decision.allowed() {
-                return Err(Denied::new(self.decision.clone()));
+        let Some(refusal) = self.decision.made_mut().map(|made| {
+            if stored == Stored::Not {
+                here.core.unrecorded(made);
+                if !made.allowed() {
+                    return Some("unrecorded");
+                }
             }
-        }
-        if !self.core.still_stands(&self.action, &mut self.decision) {
-            drop(reservation);
-            self.refused("revoked");
-            return Err(Denied::new(self.decision.clone()));
-        }
-        let started = reservation.map(|hold| hold.start(Floor::Hold)).transpose();
-        let Ok(running) = started else {
-            self.decision.fate = Fate::Expired;
-            self.refused("expired");
-            return Err(Denied::new(self.decision.clone()));
+            if !here.core.still_stands(&self.action, made) {
+                return Some("revoked");
+            }
+            // The hold ran out while the log was waited for: the action must not start on it.
+            let has_waited = stored != Stored::AtOnce;
+            let is_over = has_waited && here.running.as_ref().is_some_and(Running::is_over);
+            is_over.then(|| {
+                made.fate = Fate::Expired;
+                "expired"
+            })
+        }) else {
+            return Ok(self);
         };
-        self.hold = Hold::Started(running);
-        Ok(self)
+        let Some(ending) = refusal else {
+            here.is_started = true;
+            self.hold = Hold::Here(here);
+            return Ok(self);
+        };
+        let why = self.decision.reason().to_string();
+        // The caller learns of the denial either way, and a loss is counted.
+        drop(here.end(&self, ending, Some(why), Spent::Nothing));
+        Err(Denied::new(self.decision.clone()))
     }
 
     /// The decision that permitted the action.
@@ -214,47 +232,67 @@ impl Permit {
     }
 
     fn end(mut self, ending: &'static str, why: Option<&dyn fmt::Display>, spent: Spent) -> Ending {
-        let booked = match mem::replace(&mut self.hold, Hold::Ended) {
-            Hold::Started(Some(running)) => spent.book(running),
-            Hold::Started(None) | Hold::Waiting(_) | Hold::Ended => Ok(None),
-        };
-        let told = if booked.is_ok() {
-            spent
-        } else {
-            Spent::Nothing
-        };
-        Ending {
-            recorded: self.record(ending, why, told),
-            core: Arc::clone(&self.core),
-            record_id: self.decision.record_id,
-            booked,
+        match mem::replace(&mut self.hold, Hold::Ended) {
+            Hold::Here(here) => here.end(&self, ending, why.map(ToString::to_string), spent),
+            Hold::Ended => Ending::nothing(self.decision.record_id()),
         }
     }
+}
 
-    fn refused(&self, ending: &'static str) {
-        // The caller learns of the denial either way, and a loss is counted.
-        drop(self.record(ending, Some(&self.decision.reason()), Spent::Nothing));
-    }
-
-    /// Writes the outcome entry. An intent that is not in the log has no outcome there either.
-    fn record(
-        &self,
+impl Here {
+    /// Books and hands the outcome to the log: in one entry where the log is the budgets' journal, else one after the other.
+    /// An intent that is not in the log has no outcome there either.
+    fn end(
+        mut self,
+        permit: &Permit,
         ending: &'static str,
-        why: Option<&dyn fmt::Display>,
+        why: Option<String>,
         spent: Spent,
-    ) -> Result<Option<Recorded>, RecordError> {
-        let Some(record) = self.decision.record_id else {
-            return Ok(None);
+    ) -> Ending {
+        let record_id = permit.decision.record_id();
+        let running = self.running.take();
+        let mut recorded = None;
+        let booked = match (running, record_id) {
+            (None, _) => Ok(None),
+            (Some(running), Some(record)) if self.core.is_journal => {
+                let step = Step::Outcome {
+                    record,
+                    ending,
+                    action: permit.action.clone(),
+                    spent,
+                    why: why.clone(),
+                };
+                let (booked, written) = under_way::during(step, || spent.book(running));
+                recorded = written;
+                booked
+            }
+            (Some(running), _) => spent.book(running),
         };
-        let why = why.map(ToString::to_string);
-        let mut entry = entries::outcome(record, ending, &self.action, spent);
-        if let Some(why) = &why {
-            entry = entry.reason_lossy(why);
+        let recorded = match (recorded, record_id) {
+            (Some(written), _) => written.map(Some),
+            (None, None) => Ok(None),
+            (None, Some(record)) => {
+                let told = if booked.is_ok() {
+                    spent
+                } else {
+                    Spent::Nothing
+                };
+                let mut entry = entries::outcome(record, ending, &permit.action, told);
+                if let Some(why) = &why {
+                    entry = entry.reason_lossy(why);
+                }
+                self.core.record(entry).map(Some)
+            }
+        };
+        if recorded.is_err() {
+            self.core.count_loss();
         }
-        self.core
-            .record(entry)
-            .inspect_err(|_| self.core.count_loss())
-            .map(Some)
+        Ending {
+            core: Some(self.core),
+            record_id,
+            booked,
+            recorded,
+        }
     }
 }
 
@@ -306,17 +344,14 @@ impl Drop for Permit {
     fn drop(&mut self) {
         // May run while a panic unwinds, so nothing in here may panic.
         let ended = catch_unwind(AssertUnwindSafe(|| {
-            match mem::replace(&mut self.hold, Hold::Ended) {
-                Hold::Ended => {}
-                Hold::Waiting(reservation) => {
-                    drop(reservation);
-                    self.refused("cancelled");
-                }
-                Hold::Started(running) => {
-                    // Its own drop settles the whole hold.
-                    drop(running);
-                    drop(self.record("abandoned", None, Spent::Exactly(Usage::default())));
-                }
+            if let Hold::Here(here) = mem::replace(&mut self.hold, Hold::Ended) {
+                let (ending, spent) = if here.is_started {
+                    // The whole hold: the tool may have run.
+                    ("abandoned", Spent::Exactly(Usage::default()))
+                } else {
+                    ("cancelled", Spent::Nothing)
+                };
+                drop(here.end(self, ending, None, spent));
             }
         }));
         drop(ended);
@@ -334,17 +369,25 @@ impl fmt::Debug for Permit {
 
 /// An action whose end is booked and handed to the log, and that only waits for the log's acknowledgement.
 struct Ending {
-    core: Arc<Core>,
+    core: Option<Arc<Core>>,
     record_id: Option<Uuid>,
     booked: Result<Option<Settlement>, BudgetError>,
     recorded: Result<Option<Recorded>, RecordError>,
 }
 
 impl Ending {
+    fn nothing(record_id: Option<Uuid>) -> Self {
+        Self {
+            core: None,
+            record_id,
+            booked: Ok(None),
+            recorded: Ok(None),
+        }
+    }
+
     async fn acknowledged(mut self) -> Result<Settled, SettleError> {
-        if let Ok(Some(entry)) = &self.recorded
-            && !entry.stored
-            && let Err(error) = self.core.recorder.acknowledged(entry).await
+        if let (Some(core), Some(entry)) = (&self.core, self.to_be_stored())
+            && let Err(error) = core.recorder.acknowledged(&entry).await
         {
             self.lost(error);
         }
@@ -352,25 +395,38 @@ impl Ending {
     }
 
     fn wait(mut self) -> Result<Settled, SettleError> {
-        if let Ok(Some(entry)) = &self.recorded
-            && !entry.stored
-            && let Err(error) = self.core.recorder.wait(entry)
+        if let (Some(core), Some(entry)) = (&self.core, self.to_be_stored())
+            && let Err(error) = core.recorder.wait(&entry)
         {
             self.lost(error);
         }
         self.result()
     }
 
+    fn to_be_stored(&self) -> Option<Recorded> {
+        self.recorded
+            .as_ref()
+            .ok()
+            .copied()
+            .flatten()
+            .filter(|entry| !entry.stored)
+    }
+
     fn lost(&mut self, error: RecordError) {
-        self.core.count_loss();
+        if let Some(core) = &self.core {
+            core.count_loss();
+        }
         self.recorded = Err(error);
     }
 
     fn result(self) -> Result<Settled, SettleError> {
-        let settlement = self.booked.map_err(SettleError::Budget)?;
-        match self.recorded {
-            Err(error) if self.core.audit_required => Err(SettleError::Record(error)),
-            _ => Ok(Settled {
+        let is_required = self
+            .core
+            .is_some_and(|core| core.is_journal || core.rules.load().audit_required);
+        match (self.booked, self.recorded) {
+            (_, Err(error)) if is_required => Err(SettleError::Record(error)),
+            (Err(error), _) => Err(SettleError::Budget(error)),
+            (Ok(settlement), _) => Ok(Settled {
                 settlement,
                 record_id: self.record_id,
             }),

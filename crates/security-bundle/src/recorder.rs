@@ -3,7 +3,7 @@
 use std::error::Error;
 
 use async_trait::async_trait;
-use audit_trail::{AuditLog, Entry};
+use audit_trail::{Acknowledgement, AuditLog, Entry};
 use uuid::Uuid;
 
 /// Where decisions are recorded. [`AuditLog`] is one; bring another to record elsewhere, or to test what happens when it fails.
@@ -48,24 +48,35 @@ pub struct Recorded {
 #[error("the audit log did not take the entry: {0}")]
 pub struct RecordError(#[source] pub Box<dyn Error + Send + Sync>);
 
+impl RecordError {
+    pub(crate) fn new(cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self(cause.into())
+    }
+}
+
+/// In memory an entry is stored once it is taken. In a directory it is stored once it has got as far as the log was told to
+/// [acknowledge](audit_trail::AuditLogBuilder::acknowledge); those of many threads and tasks get there together.
 #[async_trait]
 impl Recorder for AuditLog {
     fn record(&self, entry: Entry<'_>) -> Result<Recorded, RecordError> {
-        let appended = self
-            .log(entry)
-            .map_err(|error| RecordError(Box::new(error)))?;
+        let pending = self.submit(entry).map_err(RecordError::new)?;
+        let appended = pending.appended();
         Ok(Recorded {
             id: appended.id,
             index: appended.index,
-            stored: true,
+            stored: self.level() == Acknowledgement::Buffered,
         })
     }
 
-    async fn acknowledged(&self, _: &Recorded) -> Result<(), RecordError> {
-        Ok(())
+    async fn acknowledged(&self, entry: &Recorded) -> Result<(), RecordError> {
+        let pending = self.pending(entry.id, entry.index);
+        let stored = pending.acknowledged(self.level()).await;
+        stored.map(|_| ()).map_err(RecordError::new)
     }
 
-    fn wait(&self, _: &Recorded) -> Result<(), RecordError> {
-        Ok(())
+    fn wait(&self, entry: &Recorded) -> Result<(), RecordError> {
+        let pending = self.pending(entry.id, entry.index);
+        let stored = pending.wait(self.level());
+        stored.map(|_| ()).map_err(RecordError::new)
     }
 }

@@ -1,7 +1,7 @@
 //! A tool call as the quick start's handler receives it: one request that every component of the stack can judge.
 
 use budget_enforcer::SessionId;
-use trust_gate::{AgentId, ArgsDigest, Scope, ToolName};
+use trust_gate::{AgentId, ArgsDigest, Arguments, Scope, ToolName, TrustLevel};
 
 use crate::action::ActionError;
 
@@ -18,7 +18,7 @@ use crate::action::ActionError;
 pub struct ToolRequest {
     trust: trust_gate::ToolRequest,
     session: SessionId,
-    args: Option<ArgsDigest>,
+    args: Option<Arguments>,
 }
 
 impl ToolRequest {
@@ -50,7 +50,7 @@ impl ToolRequest {
     /// # Errors
     /// Arguments that have no digest: see [`ArgsDigest::of_json`].
     pub fn with_args(mut self, arguments: &str) -> Result<Self, ActionError> {
-        self.args = Some(ArgsDigest::of_json(arguments)?);
+        self.args = Some(Arguments::of_json(arguments)?);
         Ok(self)
     }
 
@@ -74,7 +74,18 @@ impl ToolRequest {
 
     /// The digest of the arguments, where they were given.
     #[must_use]
-    pub fn args(&self) -> Option<&ArgsDigest> {
+    pub fn args(&self) -> Option<ArgsDigest> {
+        self.args.as_ref().map(Arguments::digest)
+    }
+
+    /// The most that the agent's credential lets it have, whatever operators gave it.
+    #[must_use]
+    pub fn at_most(mut self, level: TrustLevel) -> Self {
+        self.trust = self.trust.at_most(level);
+        self
+    }
+
+    pub(crate) fn arguments(&self) -> Option<&Arguments> {
         self.args.as_ref()
     }
 

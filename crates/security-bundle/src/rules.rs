@@ -1,29 +1,65 @@
 //! What the configuration says about each tool: which budgets a call charges, and which consent it needs.
 
+use std::sync::Arc;
+
 use budget_enforcer::{Amounts, BudgetId, Charge, SessionId};
 use consent::{AgentId, ConsentQuery};
-use trust_gate::ToolName;
+use trust_gate::{ToolName, TrustLevel};
 
-use crate::config::{BudgetToolRule, ConsentToolRule, SecurityStackConfig};
+use crate::config::{BudgetToolRule, ConfigError, ConsentToolRule, Mandatory, SecurityStackConfig};
 
-#[derive(Debug, Default)]
+/// What of a configuration decisions are made by, besides what the components hold. A reload puts another one in its place.
+#[derive(Debug)]
 pub(crate) struct Rules {
+    /// Of which stack they are; another stack's actions are not judged by them.
+    stack: StackMark,
     sessions_have_budgets: bool,
     budget: Vec<BudgetToolRule>,
     consent: Vec<ConsentToolRule>,
+    pub(crate) mandatory: Mandatory,
+    pub(crate) audit_required: bool,
+    /// The digest of the configuration that they are from.
+    pub(crate) policy: Arc<str>,
 }
 
+/// Tells the rules of one stack from those of all others, also after a reload.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct StackMark(Arc<()>);
+
 impl Rules {
-    pub(crate) fn new(config: &SecurityStackConfig, sessions_have_budgets: bool) -> Self {
-        Self {
+    pub(crate) fn new(
+        config: &SecurityStackConfig,
+        stack: StackMark,
+        sessions_have_budgets: bool,
+    ) -> Result<Self, ConfigError> {
+        Ok(Self {
+            stack,
             sessions_have_budgets,
             budget: config.budget_tools.clone(),
             consent: config.consent_tools.clone(),
-        }
+            mandatory: config.mandatory,
+            audit_required: config.audit.required,
+            policy: crate::policy::digest(config)?.into(),
+        })
+    }
+
+    /// Whether both are of one stack.
+    pub(crate) fn are_kin(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.stack.0, &other.stack.0)
     }
 
     pub(crate) fn sessions_have_budgets(&self) -> bool {
         self.sessions_have_budgets
+    }
+
+    /// The level that every action needs at least.
+    pub(crate) fn minimum_level(&self) -> Option<TrustLevel> {
+        None
+    }
+
+    /// Whether this tool is only watched: what would be denied is let through.
+    pub(crate) fn only_watches(&self, _tool: Option<&ToolName>) -> bool {
+        false
     }
 
     /// Every consent rule that names the tool applies.

@@ -72,7 +72,8 @@ impl fmt::Display for Effect {
 }
 
 /// What a tool server declares about its own tool. Believed only where it asks for more care.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 #[expect(
     clippy::exhaustive_structs,
     reason = "plain input: the two hints the protocol gives about effects"

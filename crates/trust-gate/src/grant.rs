@@ -1,6 +1,6 @@
 //! A grant as an operator writes it, in code or in a file, before the gate accepts it.
 
-use serde::{Deserialize, Deserializer, de};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use time::OffsetDateTime;
 use time::serde::rfc3339;
 
@@ -37,7 +37,7 @@ use crate::tier::LevelRef;
 /// )?;
 /// # Ok::<(), serde_json::Error>(())
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(remote = "Self", deny_unknown_fields)]
 #[non_exhaustive]
 pub struct Grant {
@@ -148,6 +148,12 @@ impl Grant {
             decay: self.decay,
             signed,
         })
+    }
+}
+
+impl Serialize for Grant {
+    fn serialize<S: Serializer>(&self, target: S) -> Result<S::Ok, S::Error> {
+        Self::serialize(self, target)
     }
 }
 

@@ -46,6 +46,8 @@ use crate::stack::create_security_stack;
     reason = "plain configuration, written with `..Default::default()`"
 )]
 pub struct SecurityStackConfig {
+    /// The directory of the log and all state, which one process owns; everything is in memory where it is not given.
+    pub data_dir: Option<PathBuf>,
     /// Whom the process acts for, where it serves one agent.
     pub agent: Option<AgentIdentity>,
     /// Levels, tiers and tool policies.
@@ -77,6 +79,7 @@ pub struct SecurityStackConfig {
 impl Default for SecurityStackConfig {
     fn default() -> Self {
         Self {
+            data_dir: None,
             agent: None,
             trust_gate: TrustGateConfig::default(),
             assignments: Vec::new(),
@@ -199,6 +202,7 @@ impl SecurityStackConfig {
         let config = Self::try_from(document).map_err(|error| error.in_text(text))?;
         let mut trial = config.clone();
         trial.audit.key = None;
+        trial.data_dir = None;
         create_security_stack(trial).map_err(|error| ConfigError::from(error).in_text(text))?;
         Ok(config)
     }
@@ -232,6 +236,7 @@ impl TryFrom<file::Document> for SecurityStackConfig {
         let mut consent_config = ConsentConfig::default();
         consent_config.default_deny = consent.default_deny;
         Ok(Self {
+            data_dir: None,
             agent: agent.map(|agent| AgentIdentity {
                 id: agent.id,
                 session: agent.session,

@@ -176,7 +176,7 @@ fn the_example_of_the_reference_holds_and_says_what_it_means() {
             .session("s")
             .tool(tool)
             .build();
-        guard.evaluate_sync(&action.unwrap()).code()
+        guard.evaluate_sync(&action.unwrap()).code().to_owned()
     };
     assert_eq!(code("read_file"), "allowed");
     assert_eq!(code("send_mail"), "allowed");

@@ -3,6 +3,7 @@
 mod acts;
 mod combinations;
 mod configuration;
+mod data_dir;
 mod endings;
 mod entries;
 mod hostile;

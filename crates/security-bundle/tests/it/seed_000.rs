@@ -114,16 +114,13 @@ fn s0_6_the_first_failure_denies_and_is_recorded_whatever_it_is() {
         let fields = logged[0].decision().unwrap();
         assert_eq!(fields.outcome, Logged::Deny);
         assert_eq!(fields.reason_code, decision.code());
-        (decision.stage().unwrap().as_str(), decision.code())
+        format!("{}: {}", decision.stage().unwrap(), decision.code())
     };
-    assert_eq!(
-        decide("stranger", "nowhere", "x"),
-        ("trust", "trust_too_low")
-    );
-    assert_eq!(decide("my-agent", "nowhere", "x"), ("budget", "no_budget"));
+    assert_eq!(decide("stranger", "nowhere", "x"), "trust: trust_too_low");
+    assert_eq!(decide("my-agent", "nowhere", "x"), "budget: no_budget");
     assert_eq!(
         decide("my-agent", "llm-calls", "x"),
-        ("consent", "purpose_not_covered")
+        "consent: purpose_not_covered"
     );
 }
 

@@ -51,6 +51,12 @@ impl Arguments {
         Self::hidden(ArgsDigest::none())
     }
 
+    /// The text that an operator is shown: canonical, and no longer than 16 KiB; `None` where there is only the digest.
+    #[must_use]
+    pub fn shown(&self) -> Option<&str> {
+        self.shown.as_deref()
+    }
+
     /// Their digest.
     #[must_use]
     pub const fn digest(&self) -> ArgsDigest {

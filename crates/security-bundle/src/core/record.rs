@@ -1,0 +1,60 @@
+//! What goes into the log of a decision, and what it means where the log does not take it.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::Ordering;
+
+use audit_trail::{Entry, Ext};
+use budget_enforcer::Running;
+
+use super::Core;
+use crate::action::Action;
+use crate::decision::{Fate, Made};
+use crate::entries::{self, Held};
+use crate::recorder::{RecordError, Recorded};
+
+impl Core {
+    /// Records the intent. A decision that was not recorded is a denial, unless the configuration says otherwise by name.
+    pub(crate) fn record_decision(
+        &self,
+        action: &Action,
+        made: &mut Made,
+        running: Option<&Running>,
+    ) -> Option<Recorded> {
+        let rules = self.rules.load();
+        let hold = running.map(|running| running.id().to_string());
+        let held = hold.as_deref().map_or(Held::Nothing, Held::Taken);
+        let (entry, besides) = entries::decision(action, made, held, &rules.policy);
+        let entry = match besides.map(|besides| Ext::encode(&besides)).transpose() {
+            Ok(Some(ext)) => Ok(entry.ext(ext)),
+            Ok(None) => Ok(entry),
+            Err(error) => Err(RecordError::new(error)),
+        };
+        let recorded = entry.and_then(|entry| self.record(entry));
+        let Ok(recorded) = recorded else {
+            self.unrecorded(made);
+            return None;
+        };
+        made.record_id = Some(recorded.id);
+        Some(recorded)
+    }
+
+    /// Notes that a decision is not in the log.
+    pub(crate) fn unrecorded(&self, made: &mut Made) {
+        self.count_loss();
+        made.record_id = None;
+        if self.rules.load().audit_required || self.is_journal {
+            made.fate = Fate::Unrecorded;
+        }
+    }
+
+    /// Counts an entry that the log did not take.
+    pub(crate) fn count_loss(&self) {
+        self.losses.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Hands an entry to the recorder and survives its panic.
+    pub(crate) fn record(&self, entry: Entry<'_>) -> Result<Recorded, RecordError> {
+        catch_unwind(AssertUnwindSafe(|| self.recorder.record(entry)))
+            .unwrap_or_else(|_| Err(RecordError("the recorder panicked".into())))
+    }
+}

@@ -1,0 +1,305 @@
+//! Makes a stack, with parts of your own where it is in memory.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+
+use arc_swap::ArcSwap;
+use audit_trail::{AuditLog, Entry, Sink};
+use budget_enforcer::{BudgetAdmin, BudgetEnforcer};
+use consent::{ConsentGate, ConsentLedger};
+use time::OffsetDateTime;
+use trust_gate::{TrustAdmin, TrustGate};
+
+use super::apply::{self, Applied};
+use super::data_dir::{self, Opened};
+use super::keeper::{Keeper, Source};
+use super::parts::{self, With};
+use super::{SecurityStack, StackAdmin, StackError, checks};
+use crate::config::{ConfigError, SecurityStackConfig};
+use crate::core::{Core, WallClock};
+use crate::guard::Guard;
+use crate::journal::{Acts, KEY};
+use crate::recorder::Recorder;
+use crate::rules::{Rules, StackMark};
+
+/// Makes a stack with parts of your own.
+#[must_use = "a builder makes nothing before `build`"]
+pub struct SecurityStackBuilder {
+    config: SecurityStackConfig,
+    clock: Option<WallClock>,
+    audit: Option<AuditLog>,
+    sink: Option<(Box<dyn Sink>, u64)>,
+    recorder: Option<Arc<dyn Recorder>>,
+    trust: Option<(TrustGate, TrustAdmin)>,
+    consent: Option<(ConsentGate, ConsentLedger)>,
+    budget: Option<(BudgetEnforcer, BudgetAdmin)>,
+}
+
+impl SecurityStackBuilder {
+    pub(super) fn new(config: SecurityStackConfig) -> Self {
+        Self {
+            config,
+            clock: None,
+            audit: None,
+            sink: None,
+            recorder: None,
+            trust: None,
+            consent: None,
+            budget: None,
+        }
+    }
+
+    /// One clock for all components. It is its own authority: there is nothing to hold it against.
+    pub fn clock(mut self, clock: impl Fn() -> OffsetDateTime + Send + Sync + 'static) -> Self {
+        self.clock = Some(Arc::new(clock));
+        self
+    }
+
+    /// A log that you made, for example one that also writes a file. The configuration's namespace, bounds and key do not apply to it.
+    pub fn audit(mut self, log: AuditLog) -> Self {
+        self.audit = Some(log);
+        self
+    }
+
+    /// Hands every entry of the stack's own log to a sink as well, before it is acknowledged, and a signed checkpoint after each
+    /// `checkpoint_every` entries.
+    pub fn audit_sink(mut self, sink: impl Sink + 'static, checkpoint_every: u64) -> Self {
+        self.sink = Some((Box::new(sink), checkpoint_every));
+        self
+    }
+
+    /// Where decisions and acts are recorded, if not in the stack's own log.
+    pub fn recorder(mut self, recorder: impl Recorder) -> Self {
+        self.recorder = Some(Arc::new(recorder));
+        self
+    }
+
+    /// A trust gate that you made. Its acts are recorded only by its own store.
+    pub fn trust_gate(mut self, gate: TrustGate, admin: TrustAdmin) -> Self {
+        self.trust = Some((gate, admin));
+        self
+    }
+
+    /// A consent gate that you made. Its acts are recorded only by its own store.
+    pub fn consent(mut self, gate: ConsentGate, ledger: ConsentLedger) -> Self {
+        self.consent = Some((gate, ledger));
+        self
+    }
+
+    /// A budget enforcer that you made. Its acts are recorded only by its own journal.
+    pub fn budget(mut self, enforcer: BudgetEnforcer, admin: BudgetAdmin) -> Self {
+        self.budget = Some((enforcer, admin));
+        self
+    }
+
+    /// The stack, with everything in the configuration applied.
+    ///
+    /// # Errors
+    /// The first part of the configuration that does not hold; [`StackError::Owned`] where another process owns the data
+    /// directory, and what else keeps it from being used. Nothing is in force then.
+    pub fn build(self) -> Result<SecurityStack, StackError> {
+        checks::methods(&self.config)?;
+        match self.config.data_dir.clone() {
+            None => self.in_memory(),
+            Some(directory) => self.on(&directory),
+        }
+    }
+
+    fn in_memory(self) -> Result<SecurityStack, StackError> {
+        let config = self.config;
+        let clock = self.clock;
+        let audit = match self.audit {
+            Some(_) if self.sink.is_some() => {
+                let problem = "a log of your own and a sink were both given; give the sink to the log when you make it";
+                return Err(ConfigError::at("audit", problem).into());
+            }
+            Some(log) => log,
+            None => parts::log_in_memory(&config, clock.clone(), self.sink)?,
+        };
+        let recorder = self
+            .recorder
+            .unwrap_or_else(|| Arc::new(audit.clone()) as Arc<dyn Recorder>);
+        let acts = Acts::new(Arc::clone(&recorder));
+        let with = With {
+            config: &config,
+            clock: clock.as_ref(),
+            acts: &acts,
+            is_journal: false,
+        };
+        let (trust_gate, trust) = match self.trust {
+            Some(own) => own,
+            None => {
+                let (gate, admin, _) = parts::trust(with, trust_gate::MemoryStore::default())?;
+                (gate, admin)
+            }
+        };
+        let (consent, ledger) = match self.consent {
+            Some(own) => own,
+            None => {
+                let (gate, ledger, _) = parts::consent(with, consent::MemoryStore::default())?;
+                (gate, ledger)
+            }
+        };
+        let (budget, budget_admin) = match self.budget {
+            Some(own) => own,
+            None => parts::budget(with)?,
+        };
+        let admin = StackAdmin {
+            trust,
+            budget: budget_admin,
+            consent: ledger,
+        };
+        apply::apply(&config, &admin, &acts, &Applied::new(false, [].into()))?;
+        let wired = Wired {
+            trust_gate,
+            budget,
+            consent,
+            recorder,
+            is_journal: false,
+            clock,
+        };
+        wired.into_stack(config, audit, admin, None)
+    }
+
+    /// On a data directory, which this process owns from now on.
+    fn on(self, directory: &std::path::Path) -> Result<SecurityStack, StackError> {
+        let own = self.audit.is_some()
+            || self.sink.is_some()
+            || self.recorder.is_some()
+            || self.trust.is_some()
+            || self.consent.is_some()
+            || self.budget.is_some();
+        if own {
+            let problem = "a data directory's log is the journal of all its components; parts of your own are for stacks in memory";
+            return Err(ConfigError::at("data_dir", problem).into());
+        }
+        let config = self.config;
+        if !config.audit.required {
+            let problem = "the log of a data directory is what the state comes back from, so that nothing can go on without it; remove `required = false`";
+            return Err(ConfigError::at("audit.required", problem).into());
+        }
+        let clock = self.clock;
+        let Opened {
+            audit,
+            key,
+            restored,
+            budget: snapshot,
+            from,
+            folder,
+        } = data_dir::open(directory, &config, clock.clone())?;
+        let recorder: Arc<dyn Recorder> = Arc::new(audit.clone());
+        let acts = Acts::new(Arc::clone(&recorder));
+        let with = With {
+            config: &config,
+            clock: clock.as_ref(),
+            acts: &acts,
+            is_journal: true,
+        };
+        let (trust_gate, trust, trust_book) = parts::trust(with, restored.trust)?;
+        let (consent, ledger, consent_book) = parts::consent(with, restored.consent)?;
+        let (budget, budget_admin) = parts::budget_on_log(with, audit.reader(), from, snapshot)?;
+        let admin = StackAdmin {
+            trust,
+            budget: budget_admin,
+            consent: ledger,
+        };
+        let applied = Applied::new(true, restored.applied);
+        apply::apply(&config, &admin, &acts, &applied)?;
+        let source = Source {
+            audit: audit.clone(),
+            key,
+            folder,
+            trust: trust_book,
+            consent: consent_book,
+            budget: admin.budget.clone(),
+            applied,
+        };
+        let keeper = Keeper::start(source, from)
+            .map_err(StackError::io(directory, "no thread can be started"))?;
+        let wired = Wired {
+            trust_gate,
+            budget,
+            consent,
+            recorder,
+            is_journal: true,
+            clock,
+        };
+        wired.into_stack(config, audit, admin, Some(keeper))
+    }
+}
+
+/// The components and what they are asked by.
+struct Wired {
+    trust_gate: TrustGate,
+    budget: BudgetEnforcer,
+    consent: ConsentGate,
+    recorder: Arc<dyn Recorder>,
+    is_journal: bool,
+    clock: Option<WallClock>,
+}
+
+impl Wired {
+    fn into_stack(
+        self,
+        config: SecurityStackConfig,
+        audit: AuditLog,
+        admin: StackAdmin,
+        keeper: Option<Keeper>,
+    ) -> Result<SecurityStack, StackError> {
+        checks::budget_rules(&config, &admin.budget)?;
+        let has_template = self.budget.has_session_template();
+        let rules = Rules::new(&config, StackMark::default(), has_template)?;
+        // Where the state is and by which rules it is used, said once.
+        let opened = if self.is_journal {
+            "stack_opened"
+        } else {
+            "stack_in_memory"
+        };
+        let policy = audit_trail::Policy {
+            digest: rules.policy.to_string().into(),
+            version: None,
+        };
+        let core = Arc::new(Core {
+            rules: ArcSwap::from_pointee(rules),
+            trust: self.trust_gate.clone(),
+            budget: self.budget.clone(),
+            consent: self.consent.clone(),
+            recorder: self.recorder,
+            is_journal: self.is_journal,
+            clock: self.clock.unwrap_or_else(|| Arc::new(system_time)),
+            losses: AtomicU64::new(0),
+        });
+        let said = core.record(Entry::event(opened).policy(policy));
+        let stored = said.and_then(|entry| match entry.stored {
+            true => Ok(()),
+            false => core.recorder.wait(&entry),
+        });
+        if stored.is_err() {
+            core.count_loss();
+        }
+        Ok(SecurityStack {
+            trust_gate: self.trust_gate,
+            budget: self.budget,
+            consent: self.consent,
+            // What its holder writes must not come back as an act.
+            audit: audit.reserving(KEY),
+            guard: Guard { core },
+            admin,
+            config,
+            _keeper: keeper,
+        })
+    }
+}
+
+fn system_time() -> OffsetDateTime {
+    trust_gate::Clock::now(&trust_gate::SystemClock::new())
+}
+
+impl fmt::Debug for SecurityStackBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SecurityStackBuilder")
+            .field("config", &self.config)
+            .finish_non_exhaustive()
+    }
+}

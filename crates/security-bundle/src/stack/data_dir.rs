@@ -1,0 +1,184 @@
+//! A data directory: the audit log, which is the journal of all components, and beside it what makes opening quick.
+
+use std::fs::{self, OpenOptions};
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+
+use audit_trail::{AuditError, AuditLog, SigningKey};
+use consent::ConsentStore as _;
+use trust_gate::TrustStore as _;
+
+use super::StackError;
+use super::snapshot::Shot;
+use crate::config::SecurityStackConfig;
+use crate::core::WallClock;
+use crate::journal::Restored;
+
+/// The folder for all that is not the log.
+pub(crate) const FOLDER: &str = "stack";
+/// The log's signing key, where the configuration names none.
+const KEY_FILE: &str = "log.key";
+
+/// A directory that this process owns, read back.
+pub(super) struct Opened {
+    pub(super) audit: AuditLog,
+    pub(super) key: SigningKey,
+    pub(super) restored: Restored,
+    pub(super) budget: Option<budget_enforcer::Snapshot>,
+    /// From where in the log budgets read on.
+    pub(super) from: u64,
+    pub(super) folder: PathBuf,
+}
+
+/// Takes the directory for this process, makes it where there is none, and reads the state back.
+pub(super) fn open(
+    directory: &Path,
+    config: &SecurityStackConfig,
+    clock: Option<WallClock>,
+) -> Result<Opened, StackError> {
+    let folder = directory.join(FOLDER);
+    make_private(directory, &folder)?;
+    let key = match config.audit.signing_key()? {
+        Some(key) => key,
+        None => own_key(directory, &folder, config)?,
+    };
+    let mut log = AuditLog::builder()
+        .directory(directory)
+        .namespace(config.audit_namespace.as_str())
+        .signer(again(&key)?);
+    if let Some(clock) = clock {
+        log = log.clock(move || clock());
+    }
+    let audit = match log.build() {
+        Err(AuditError::Locked { .. }) => {
+            return Err(StackError::Owned {
+                directory: directory.to_owned(),
+            });
+        }
+        built => built?,
+    };
+    let reader = audit.reader();
+    let is_new = reader.size()? <= 1;
+    let (shot, passed_over) = Shot::find(&folder, key.verifier_key(), &reader);
+    if shot.is_none() && !is_new {
+        // Every entry is about to be believed, and none is vouched for by a snapshot.
+        drop(
+            reader
+                .verify(None)
+                .map_err(|error| StackError::Unrestored {
+                    directory: directory.to_owned(),
+                    problem: error.to_string(),
+                })?,
+        );
+    }
+    for (path, problem) in passed_over {
+        let told = format!("{}: {problem}", path.display());
+        audit.log(audit_trail::Entry::event("snapshot_passed_over").reason_lossy(&told))?;
+    }
+    let unrestored = |error| StackError::unrestored(directory, &error);
+    let mut restored = Restored::default();
+    let (mut from, mut budget) = (0, None);
+    if let Some(shot) = shot {
+        from = shot.size;
+        restored = Restored::of(shot.trust, shot.consent, shot.applied).map_err(unrestored)?;
+        let marks = shot.trust_mark.map(|mark| restored.trust.keep_mark(mark));
+        marks
+            .transpose()
+            .map_err(|error| StackError::data_dir(directory, error))?;
+        let marks = shot
+            .consent_mark
+            .map(|mark| restored.consent.keep_mark(mark));
+        marks
+            .transpose()
+            .map_err(|error| StackError::data_dir(directory, error))?;
+        budget = Some(shot.budget);
+    }
+    restored.take_up(&reader, from).map_err(unrestored)?;
+    Ok(Opened {
+        audit,
+        key,
+        restored,
+        budget,
+        from,
+        folder,
+    })
+}
+
+/// A key is not cloned by accident.
+fn again(key: &SigningKey) -> Result<SigningKey, StackError> {
+    let key = key.to_secret_text().parse();
+    Ok(key.map_err(AuditError::Note)?)
+}
+
+/// Nobody but the owner's user has business in here: the log names people, and the folder holds the key and the socket.
+fn make_private(directory: &Path, folder: &Path) -> Result<(), StackError> {
+    let failed = StackError::io(directory, "its folders cannot be made");
+    fs::create_dir_all(directory).map_err(&failed)?;
+    let mut builder = fs::DirBuilder::new();
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::DirBuilderExt as _;
+        builder.mode(0o700);
+    }
+    match builder.create(folder) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        made => made.map_err(&failed),
+    }
+}
+
+/// The key in the directory's own folder; made on first use, for its owner's eyes only.
+fn own_key(
+    directory: &Path,
+    folder: &Path,
+    config: &SecurityStackConfig,
+) -> Result<SigningKey, StackError> {
+    let path = folder.join(KEY_FILE);
+    let failed = StackError::io(directory, "its log's key cannot be read or made");
+    match fs::read_to_string(&path) {
+        Ok(text) => {
+            return text.trim().parse().map_err(|error| {
+                StackError::data_dir(directory, format!("{}: {error}", path.display()))
+            });
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(error) => return Err(failed(error)),
+    }
+    // A log that is there already was made with another key.
+    if directory.join("seg").exists() {
+        return Err(StackError::data_dir(
+            directory,
+            "it holds a log whose signing key is not here; name the key's file as audit.key",
+        ));
+    }
+    let key = SigningKey::generate(&config.audit_namespace)
+        .or_else(|_| SigningKey::generate("security-stack"))
+        .map_err(|error| StackError::data_dir(directory, error))?;
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt as _;
+        options.mode(0o600);
+    }
+    // Under another name first: half a key would shut the log for good.
+    let fresh = folder.join("log.key.new");
+    match fs::remove_file(&fresh) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed(error)),
+        _ => {}
+    }
+    let mut file = options.open(&fresh).map_err(&failed)?;
+    writeln!(file, "{}", key.to_secret_text()).map_err(&failed)?;
+    file.sync_all().map_err(&failed)?;
+    // A hard link fails where another process was quicker.
+    match fs::hard_link(&fresh, &path) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            return own_key(directory, folder, config);
+        }
+        linked => linked.map_err(&failed)?,
+    }
+    fs::remove_file(&fresh).map_err(&failed)?;
+    fs::File::open(folder)
+        .and_then(|folder| folder.sync_all())
+        .map_err(&failed)?;
+    Ok(key)
+}
