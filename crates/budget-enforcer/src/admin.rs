@@ -221,6 +221,41 @@ impl BudgetAdmin {
         self.stored(updated, BudgetError::NotStored)
     }
 
+    /// Sets the template of the sessions that are opened from now on, and lowers the limits of open ones where they are above it; it raises none. `None`:
+    /// no session is opened any more, and those that are open stay as they are. What was spent stays spent, and holds stay.
+    ///
+    /// With a journal it counts from now on whatever [`BudgetEnforcerConfig::session`](crate::BudgetEnforcerConfig::session) says, after a restart too: compare
+    /// [`session_limits`](BudgetEnforcer::session_limits) with the configuration then. It shows in no ledger row.
+    ///
+    /// # Errors
+    /// [`BudgetError::NoLimit`] for limits without any; nothing was changed. Where it cannot be stored, [`BudgetError::Store`] if nothing was changed, or
+    /// [`BudgetError::NotStored`] if some limits were to be lower: those are in force in memory.
+    ///
+    /// # Concurrency
+    /// Locks all sessions for as long as it takes to look at each, some milliseconds for a hundred thousand of them. Once it returns, none admits
+    /// anything beyond the new limits.
+    ///
+    /// # Examples
+    /// ```
+    /// # use budget_enforcer::{BudgetEnforcer, BudgetEnforcerConfig, Charge, Limits, SessionId};
+    /// let config = BudgetEnforcerConfig::per_session().calls(100);
+    /// let (budget, admin) = BudgetEnforcer::builder().config(config).build()?;
+    /// let session: SessionId = "s-1".parse()?;
+    /// budget.record(&Charge::session(&session).calls(20))?;
+    /// admin.set_session_limits(Some(Limits::NONE.calls(30)))?;
+    /// assert!(budget.check(&Charge::session(&session).calls(10)).allowed());
+    /// assert!(!budget.check(&Charge::session(&session).calls(11)).allowed());
+    /// # Ok::<(), budget_enforcer::BudgetError>(())
+    /// ```
+    pub fn set_session_limits(&self, limits: Option<Limits>) -> Result<Revision, BudgetError> {
+        let now = self.engine.core.time.now();
+        let set = self.engine.set_template(limits, now, || {
+            let act = Act::SessionTemplateSet { limits };
+            self.engine.core.writer.write_always(now, self.meta(), act)
+        });
+        self.stored(set, BudgetError::NotStored)
+    }
+
     /// Refuses everything on an envelope and what is under it, until it is resumed. Holds that were taken before can still be settled.
     ///
     /// # Errors

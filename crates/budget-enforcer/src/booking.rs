@@ -17,7 +17,7 @@ use crate::moment::Moment;
 use crate::node::{Node, State};
 use crate::path::{GroupRef, Path};
 use crate::period::Period;
-use crate::plain::touched;
+use crate::plain::{Caps, touched};
 use crate::row::{After, Extra, Row};
 use crate::transaction::TransactionKind;
 use crate::tree::{Lapse, TreeState};
@@ -213,6 +213,15 @@ impl<'a, 'g> Locked<'a, 'g> {
             after,
             None,
         );
+    }
+
+    /// Lowers the limits of the session that the path is. No row tells of it: there may be very many sessions.
+    pub(crate) fn lower(&mut self, caps: Arc<Caps>) {
+        self.advance();
+        if let Some(node) = self.named_node() {
+            node.caps = caps;
+        }
+        self.look();
     }
 
     /// Sets the state of the envelope that the path names.

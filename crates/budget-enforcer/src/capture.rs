@@ -18,9 +18,10 @@ use crate::path::Path;
 use crate::period::Period;
 use crate::row::Row;
 use crate::snapshot::{
-    AnswerShot, BudgetShot, ClaimShot, ClaimsShot, HoldShot, NodeShot, Snapshot, State, TreeShot,
-    Whose,
+    AnswerShot, BudgetShot, ClaimShot, ClaimsShot, HoldShot, NodeShot, Snapshot, State,
+    TemplateShot, TreeShot, Whose,
 };
+use crate::template::Template;
 use crate::tree::{Tree, TreeState};
 use crate::window::Schedule;
 
@@ -41,7 +42,11 @@ impl Engine {
             }
         }
         let (rows, rows_dropped) = self.core.books.ledger.all();
+        let template = self.template.load();
         let state = State {
+            template: template.is_set.then(|| TemplateShot {
+                limits: template.limits(),
+            }),
             trees: registry
                 .iter()
                 .zip(&trees)
@@ -66,6 +71,12 @@ impl Engine {
     /// Takes up the state of a snapshot. The engine is new.
     pub(crate) fn restore(&self, snapshot: Snapshot) -> Result<(), BudgetError> {
         let Snapshot { revision, state } = snapshot;
+        if let Some(TemplateShot { limits }) = state.template {
+            if limits.is_some_and(|limits| limits.is_none()) {
+                return Err(misfit(revision, "the session template limits nothing"));
+            }
+            self.template.store(Arc::new(Template::set(limits)));
+        }
         for tree in state.trees {
             self.restore_tree(revision, tree)?;
         }

@@ -24,7 +24,8 @@ use crate::usd::Usd;
     reason = "a plain struct that callers fill, with a default for the rest"
 )]
 pub struct BudgetEnforcerConfig {
-    /// The limits of every session, fixed; at least one dimension. `None`: there are no sessions.
+    /// The limits of every session; at least one dimension. `None`: there are no sessions. Counts until an operator
+    /// [sets a template](crate::BudgetAdmin::set_session_limits) in the journal.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub session: Option<Limits>,
     /// Whether budgets let `record` go beyond their limit, where they do not say themselves. Default: no.

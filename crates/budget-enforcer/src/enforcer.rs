@@ -6,7 +6,7 @@ use std::time::Duration;
 use time::OffsetDateTime;
 
 use crate::alert::Alerts;
-use crate::amounts::Amounts;
+use crate::amounts::{Amounts, Limits};
 use crate::booking::Locked;
 use crate::builder::Builder;
 use crate::charge::{Charge, Envelope};
@@ -72,10 +72,17 @@ impl BudgetEnforcer {
         Self { engine }
     }
 
-    /// Whether sessions have budgets: made on first use from the configured template.
+    /// Whether sessions have budgets: made on first use from the template in force.
     #[must_use]
     pub fn has_session_template(&self) -> bool {
-        self.engine.config.session.is_some()
+        self.session_limits().is_some()
+    }
+
+    /// The template in force: the limits of every session that is opened from now on. The configured one, until an operator
+    /// [sets another](crate::BudgetAdmin::set_session_limits).
+    #[must_use]
+    pub fn session_limits(&self) -> Option<Limits> {
+        self.engine.template.load().limits()
     }
 
     /// Whether `charge` would be admitted now. Advisory, and without side effect: nothing is held, opened or reset.

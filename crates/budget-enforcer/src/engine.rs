@@ -24,8 +24,8 @@ use crate::key::IdempotencyKey;
 use crate::lane::LaneSet;
 use crate::moment::Moment;
 use crate::path::{MAX_LINES, Path};
-use crate::plain::Caps;
 use crate::sessions::Sessions;
+use crate::template::Template;
 use crate::tree::{Home, Tree};
 use crate::writer::Meta;
 
@@ -35,9 +35,9 @@ pub(crate) struct Engine {
     pub(crate) core: Arc<Core>,
     pub(crate) claims: Mutex<Claims>,
     pub(crate) sessions: Sessions,
-    /// What all sessions stand on, and what the template limits them to.
+    /// What all sessions stand on, and what limits them.
     pub(crate) session_home: Arc<Home>,
-    pub(crate) session_caps: Arc<Caps>,
+    pub(crate) template: ArcSwap<Template>,
     pub(crate) budgets: ArcSwap<HashMap<BudgetId, Path>>,
     /// All trees by number. Whoever makes one holds the lock for as long as it takes.
     pub(crate) registry: RwLock<Vec<Arc<Tree>>>,
@@ -80,7 +80,7 @@ impl Engine {
         Self {
             core,
             session_home: Arc::new(session_home),
-            session_caps: Arc::new(Caps::of_session(config.session.unwrap_or_default())),
+            template: ArcSwap::from_pointee(Template::configured(config.session)),
             claims: Mutex::new(claims),
             sessions: Sessions::default(),
             budgets: ArcSwap::default(),

@@ -52,6 +52,12 @@ pub enum Act {
         /// The number of its tree.
         tree: u64,
     },
+    /// An operator set the template of sessions, and lowered open ones to it.
+    SessionTemplateSet {
+        /// The limits; absent: no session is opened any more.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        limits: Option<Limits>,
+    },
     /// An operator created a budget.
     BudgetCreated {
         /// The budget, with its rollover and overdraft settled.

@@ -63,6 +63,7 @@ mod refund;
 mod row;
 mod sessions;
 mod sync;
+mod template;
 mod ticket;
 mod tree;
 

@@ -12,7 +12,6 @@ use crate::id::SessionId;
 use crate::moment::Moment;
 use crate::node::Node;
 use crate::path::Path;
-use crate::plain::Caps;
 use crate::tree::Tree;
 use crate::window::Schedule;
 use crate::writer::Meta;
@@ -76,7 +75,7 @@ impl Engine {
     /// The limits that session `id` would have, if there is room for it besides so many others that are to be opened.
     pub(crate) fn room_for(&self, id: &SessionId, others: usize) -> Result<Limits, BudgetDenied> {
         let refuse = |code| Err(BudgetDecision::bare(code, Some(id.into())).into());
-        match self.config.session {
+        match self.template.load().limits() {
             None => refuse(Code::NoBudget),
             Some(_) if self.sessions.len().saturating_add(others) >= self.config.max_sessions => {
                 refuse(Code::SessionLimit)
@@ -102,11 +101,7 @@ impl Engine {
         number: u64,
         at: Moment,
     ) -> Arc<Tree> {
-        let caps = if self.session_caps.limits == limits {
-            Arc::clone(&self.session_caps)
-        } else {
-            Arc::new(Caps::of_session(limits))
-        };
+        let caps = self.template.load().caps(limits);
         let node = Node::new(caps, Schedule::lifetime(), false, false, at, 0);
         let home = Arc::clone(&self.session_home);
         Arc::new(Tree::new(number, id.into(), home, node, at))

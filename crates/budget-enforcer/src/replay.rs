@@ -92,6 +92,7 @@ fn apply(engine: &Engine, event: Event) -> Result<(), BudgetError> {
             limits,
             tree,
         } => engine.restore_session(&session, limits, tree, at),
+        Act::SessionTemplateSet { limits } => engine.set_template(limits, at, || Ok(())),
         Act::BudgetCreated { spec, tree } => engine.create_budget(&spec, at, |_, number| {
             if number == tree {
                 Ok(())

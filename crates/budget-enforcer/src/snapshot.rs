@@ -40,12 +40,22 @@ impl Snapshot {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct State {
+    /// Where an operator set it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) template: Option<TemplateShot>,
     /// By number.
     pub(crate) trees: Vec<TreeShot>,
     pub(crate) holds: Vec<HoldShot>,
     pub(crate) claims: ClaimsShot,
     pub(crate) rows: Vec<RowShot>,
     pub(crate) rows_dropped: u64,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct TemplateShot {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) limits: Option<Limits>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

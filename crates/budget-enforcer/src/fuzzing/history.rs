@@ -172,8 +172,11 @@ pub(super) fn probe(budget: &BudgetEnforcer, admin: &BudgetAdmin, clock: &Manual
     }
     for id in ledger.rows.iter().filter_map(|row| row.reservation).take(4) {
         drop(budget.settle_id(id, Amounts::NONE.calls(u64::MAX)));
+        drop(budget.cancel_id(id));
         drop(budget.release_id(id));
     }
+    drop(admin.set_session_limits(Some(Limits::NONE.calls(1))));
+    drop((admin.open_holds_all(), admin.snapshot()));
     for envelope in envelopes {
         drop(admin.close(envelope));
     }
@@ -250,6 +253,9 @@ fn sample() -> Result<Sample, Box<dyn std::error::Error>> {
     admin.update_limit(&a, Limits::NONE.calls(20).cost("2".parse()?))?;
     admin.suspend(&s)?;
     admin.resume(&s)?;
+    let path = budget.resolve(&Charge::budget(&a).calls(1))?;
+    let _ = budget.reserve_path_and_start(&path, Floor::Hold)?.detach();
+    admin.set_session_limits(Some(Limits::NONE.calls(8)))?;
     let snapshot = budget.engine.capture()?;
     let events = journal.events()?;
     let lines = events

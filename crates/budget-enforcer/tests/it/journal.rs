@@ -112,6 +112,7 @@ fn the_form_of_events() {
 #[derive(Clone, Debug)]
 enum Step {
     Reserve(u8, u64),
+    Leave(u8, u64),
     Start(usize),
     Settle(usize, u64),
     Drop(usize),
@@ -120,6 +121,7 @@ enum Step {
     Spend(bool, u64),
     Refund(usize, u64),
     Limit(u64),
+    Template(Option<u64>),
     Suspend(bool),
     AcceptClock,
     Clock(i64),
@@ -130,6 +132,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     prop::collection::vec(
         prop_oneof![
             4 => (0_u8..4, 0_u64..7).prop_map(|(what, amount)| Step::Reserve(what, amount)),
+            2 => (0_u8..4, 0_u64..7).prop_map(|(what, amount)| Step::Leave(what, amount)),
             3 => which.clone().prop_map(Step::Start),
             2 => (which.clone(), 0_u64..12).prop_map(|(which, actual)| Step::Settle(which, actual)),
             1 => which.clone().prop_map(Step::Drop),
@@ -138,6 +141,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
             1 => (any::<bool>(), 0_u64..60).prop_map(|(first, tokens)| Step::Spend(first, tokens)),
             1 => (which, 0_u64..5).prop_map(|(which, amount)| Step::Refund(which, amount)),
             1 => (1_u64..30).prop_map(Step::Limit),
+            1 => prop::option::of(1_u64..12).prop_map(Step::Template),
             1 => any::<bool>().prop_map(Step::Suspend),
             1 => Just(Step::AcceptClock),
             3 => prop_oneof![Just(60), Just(300), Just(3600), Just(86_400), Just(-4000)].prop_map(Step::Clock),
@@ -173,6 +177,16 @@ proptest! {
         for step in steps {
             match step {
                 Step::Reserve(what, amount) => held.extend(enforcer.reserve(&asked(what, amount))),
+                Step::Leave(what, amount) => {
+                    running.extend(enforcer.resolve(&asked(what, amount)).and_then(|path| {
+                        let left = enforcer.reserve_path_and_start_explained_at(&path, now(&clock), Floor::Hold);
+                        left.map(|(running, _)| running)
+                    }));
+                }
+                Step::Template(limit) => {
+                    let limits = limit.map(|limit| Limits::NONE.calls(limit).tokens(40));
+                    admin.set_session_limits(limits).unwrap();
+                }
                 Step::Start(which) if which < held.len() => {
                     running.extend(held.remove(which).start(Floor::Hold));
                 }
@@ -189,7 +203,9 @@ proptest! {
                     keyed.push((asked(what, amount), options, answer));
                 }
                 Step::Spend(first, tokens) => {
-                    enforcer.record_spending(&session(if first { "s" } else { "t" }), tokens).unwrap();
+                    let spent = enforcer.record_spending(&session(if first { "s" } else { "t" }), tokens);
+                    // Without a template no session is opened.
+                    prop_assert!(spent.is_ok() || !enforcer.has_session_template());
                 }
                 Step::Refund(which, amount) => {
                     let rows = enforcer.transactions(&TransactionFilter::default()).rows;

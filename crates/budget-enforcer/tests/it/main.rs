@@ -42,6 +42,7 @@ mod refusals;
 mod rows;
 mod script;
 mod seed;
+mod session_limits;
 mod stage;
 mod starting;
 mod streaming;

@@ -306,6 +306,13 @@ impl Model {
         self.cover(node, self.newest(node));
     }
 
+    /// Of sessions, of which one is open: it is lowered, and never raised.
+    fn set_template(&mut self, limit: u64, wall: u64) {
+        if limit < self.limit[3] {
+            self.set_limit(3, 3, limit, wall);
+        }
+    }
+
     /// Spent, overspent, reserved, available, debt, as a look at `wall` shows them.
     fn look(&self, node: usize, wall: u64) -> [u64; 5] {
         let mut then = self.clone();
@@ -355,6 +362,7 @@ fn merged(named: &[(usize, u64)]) -> Vec<(usize, u64)> {
 #[derive(Clone, Debug)]
 enum Step {
     Reserve(Vec<(usize, u64)>),
+    Leave(Vec<(usize, u64)>),
     Start(usize),
     Settle(usize, Option<u64>),
     Draw(usize, u64),
@@ -365,6 +373,7 @@ enum Step {
     Spend,
     Refund(usize, u64),
     Limit(usize, u64),
+    Template(u64),
     Clock(i64),
     Crash,
 }
@@ -376,7 +385,8 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     let which = 0_usize..6;
     prop::collection::vec(
         prop_oneof![
-            6 => lines.prop_map(Step::Reserve),
+            6 => lines.clone().prop_map(Step::Reserve),
+            3 => lines.prop_map(Step::Leave),
             4 => which.clone().prop_map(Step::Start),
             5 => (which.clone(), actual).prop_map(|(which, actual)| Step::Settle(which, actual)),
             1 => (which.clone(), amount.clone()).prop_map(|(which, more)| Step::Draw(which, more)),
@@ -387,6 +397,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
             1 => Just(Step::Spend),
             1 => (which, amount.clone()).prop_map(|(which, amount)| Step::Refund(which, amount)),
             1 => (0_usize..4, 0_u64..35).prop_map(|(window, limit)| Step::Limit(window, limit)),
+            1 => (0_u64..20).prop_map(Step::Template),
             4 => prop_oneof![Just(60), Just(299), Just(300), Just(1200), Just(3600), Just(-1000), Just(20_000), Just(3500), Just(100)].prop_map(Step::Clock),
             1 => Just(Step::Crash),
         ],
@@ -477,7 +488,8 @@ impl Play {
 
     fn step(&mut self, step: &Step) {
         match step {
-            Step::Reserve(named) => self.reserve(&merged(named)),
+            Step::Reserve(named) => self.take("reserve", &merged(named)),
+            Step::Leave(named) => self.take("leave", &merged(named)),
             Step::Start(which) => self.with(*which, Self::start),
             Step::Settle(which, actual) => {
                 self.with(*which, |play, number, guard| {
@@ -524,6 +536,10 @@ impl Play {
                 self.model.set_limit(envelope, node, *limit, self.wall);
                 self.line(&event, "ok");
             }
+            Step::Template(limit) => {
+                self.model.set_template(*limit, self.wall);
+                self.line(&format!("template calls={limit}"), "ok");
+            }
             Step::Clock(seconds) => {
                 self.wall = self.wall.saturating_add_signed(*seconds);
                 let event = match seconds {
@@ -550,15 +566,21 @@ impl Play {
         }
     }
 
-    fn reserve(&mut self, named: &[(usize, u64)]) {
+    fn take(&mut self, verb: &str, named: &[(usize, u64)]) {
         let fits = self.model.reserve(named, self.wall);
         let lines = named
             .iter()
             .map(|(envelope, amount)| format!("{} calls={amount}", ENVELOPES[*envelope]));
         let lines: Vec<_> = lines.collect();
-        let event = format!("reserve h{} {}", self.guards.len(), lines.join(" and "));
+        let event = format!("{verb} h{} {}", self.guards.len(), lines.join(" and "));
         self.line_fits(&event, fits);
-        if fits {
+        if !fits {
+            return;
+        }
+        if verb == "leave" {
+            self.model.holds.last_mut().unwrap().life = Life::Started;
+            self.guards.push(Guard::Running);
+        } else {
             self.guards.push(Guard::Held);
         }
     }

@@ -4,8 +4,10 @@
 //! create team calls=20 daily under org    also: zone=, rollover, overdraft, `also monthly calls=100`
 //! +30s                                    time passes; `jump -1h` moves the wall clock alone
 //! reserve h1 team calls=5 and session:s calls=1 -> ok        also: `key k1`, `ttl 30s`
+//! leave h1 team calls=5                   reserve and start in one step
 //! start h1, settle h1 calls=7, release h1, cancel h1, drop h1, detach h1, renew h1 30s, draw h1 calls=1
 //! record r1 team calls=5, spend r2 session:s tokens=9, refund r1 calls=2, check team calls=1
+//! template calls=5, template              of sessions; the second: none
 //! limit team calls=5, limit team monthly calls=5, suspend team, resume team, close team
 //! show team, rows h1                      figures; the ledger's rows of a hold
 //! thresholds 0.5 0.9, alerts              at the beginning; those that came since the last look
@@ -188,7 +190,8 @@ impl Script {
                 });
             }
             "crash" => self.crash(),
-            "create" | "limit" | "suspend" | "resume" | "close" | "accept-clock" => {
+            "leave" => return self.leave(words),
+            "create" | "template" | "limit" | "suspend" | "resume" | "close" | "accept-clock" => {
                 return self.administer(verb, words);
             }
             "key" => {
@@ -254,6 +257,10 @@ impl Script {
         let admin = self.handles().1.clone();
         let done = match verb {
             "create" => admin.create_budget(spec(words)),
+            "template" => {
+                let limits = words.limits();
+                admin.set_session_limits((!limits.is_none()).then_some(limits))
+            }
             "limit" => {
                 let id = words.next().parse().unwrap();
                 match words.period() {
@@ -304,6 +311,23 @@ impl Script {
                 told
             }
             Err(error) => failure(&error),
+        }
+    }
+
+    fn leave(&mut self, words: &mut Words<'_>) -> String {
+        let (name, charge) = (words.next().to_owned(), words.charge());
+        let budget = self.budget();
+        let left = budget.resolve(&charge).and_then(|path| {
+            budget.reserve_path_and_start_explained_at(&path, self.clock.now(), Floor::Hold)
+        });
+        match left {
+            Ok((running, told)) => {
+                assert!(told.allowed());
+                self.ids.insert(name.clone(), running.id());
+                self.guards.insert(name, Guard::Running(running));
+                ok()
+            }
+            Err(denied) => failure(&denied.into()),
         }
     }
 

@@ -87,6 +87,10 @@ impl Stage {
             "limits",
             ops.update_limit(&self.team, Limits::NONE.calls(30)),
         )?;
+        done(
+            "template",
+            ops.set_session_limits(Some(Limits::NONE.calls(9))),
+        )?;
         done("suspend", ops.suspend(&self.session))?;
         done("resume", ops.resume(&self.session))?;
         let gone: BudgetId = done("id", "gone".parse())?;
@@ -102,8 +106,9 @@ impl Stage {
             "a thousand of thirty were spent".into()
         })?;
         let held = done("reserve", self.budget.reserve(&self.charge(5)))?.detach();
-        let started = done("reserve", self.budget.reserve(&self.charge(6)))?;
-        Ok([held, done("start", started.start(Floor::Hold))?.detach()])
+        let path = done("resolve", self.budget.resolve(&self.charge(6)))?;
+        let started = self.budget.reserve_path_and_start(&path, Floor::Hold);
+        Ok([held, done("start", started)?.detach()])
     }
 
     /// All that can be seen of it.
