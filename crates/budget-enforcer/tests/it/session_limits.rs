@@ -1,7 +1,7 @@
 //! The template of sessions, set while running: it limits what is opened, lowers what is open, and raises nothing.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::sync_channel;
 
 use budget_enforcer::{
@@ -217,9 +217,10 @@ fn what_cannot_be_stored_is_in_force_as_far_as_it_narrows() {
 fn race<J: BudgetJournal + Clone>(journal: &J) -> (BudgetEnforcer, Vec<SessionId>) {
     let (budget, admin) = open(journal, 1000);
     let ids: Vec<SessionId> = (0..64).map(|n| format!("s{n}").parse().unwrap()).collect();
+    let done = AtomicUsize::new(0);
     let after = std::thread::scope(|scope| {
         for thread in 0..4 {
-            let (budget, ids) = (&budget, &ids);
+            let (budget, ids, done) = (&budget, &ids, &done);
             scope.spawn(move || {
                 for round in 0..600 {
                     let id = &ids[(round * 7 + thread * 13) % ids.len()];
@@ -230,8 +231,13 @@ fn race<J: BudgetJournal + Clone>(journal: &J) -> (BudgetEnforcer, Vec<SessionId
                         }
                         Err(denied) => assert_eq!(denied.code(), "exceeds_budget"),
                     }
+                    done.fetch_add(1, Ordering::Relaxed);
                 }
             });
+        }
+        // In the middle of it: some sessions are open, and some are below the new limit.
+        while done.load(Ordering::Relaxed) < 500 {
+            std::thread::yield_now();
         }
         admin.set_session_limits(calls(9)).unwrap();
         let spent = |id| budget.utilization(id).map(|_| figures(&budget, id));
