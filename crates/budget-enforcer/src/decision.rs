@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
 use crate::amounts::{Dimension, Limits, Quantity};
-use crate::cell::Cell;
 use crate::charge::Envelope;
+use crate::counter::Counter;
 use crate::moment::Moment;
 
 /// Whether a charge fits, and the figures of the envelope and dimension that decided.
@@ -211,12 +211,11 @@ impl BudgetDecision {
 
 impl Figures {
     pub(crate) fn of(
-        cell: &Cell,
+        counter: &Counter,
         limits: &Limits,
         dimension: Dimension,
         requested: Option<u64>,
     ) -> Self {
-        let counter = cell.counters.get(dimension);
         let limit = limits.units(dimension);
         Self {
             dimension,

@@ -278,23 +278,23 @@ impl BudgetEnforcer {
         let core = &self.engine.core;
         let wall = self.engine.reading(Some(wall));
         let Resolved { path, lines } = self.here(path)?;
-        if !core.writer.keeps_spending() {
-            let (lane, ttl) = (lane::own(), self.engine.config.default_ttl);
-            let taken =
-                quick::reserve_explained(&core.books, path, lines, wall, ttl, Stage::Started);
-            if let Some((id, at, due, told)) = taken {
-                let path = path.clone();
-                let ticket = Ticket {
-                    path,
-                    lane,
-                    id,
-                    at,
-                    due,
-                };
-                return Ok((Running::new(ticket, lines.least(), floor), told));
-            }
-        }
         let mut told = BudgetDecision::bare(Code::WithinBudget, None);
+        let ttl = self.engine.config.default_ttl;
+        let take = |told| {
+            quick::reserve_explained(&core.books, path, lines, wall, ttl, Stage::Started, told)
+        };
+        if !core.writer.keeps_spending()
+            && let Some((id, at, due)) = take(&mut told)
+        {
+            let ticket = Ticket {
+                path: path.clone(),
+                lane: lane::own(),
+                id,
+                at,
+                due,
+            };
+            return Ok((Running::new(ticket, lines.least(), floor), told));
+        }
         let running = self.start_slowly(path, lines, wall, floor, |locked, lines| {
             told = locked.admission(lines);
         })?;

@@ -1,7 +1,8 @@
 //! Whether amounts fit, on the trees as they are at one time. Changes nothing.
 
-use crate::amounts::{Amounts, Dimension};
+use crate::amounts::{Amounts, Dimension, Limits};
 use crate::cell::Cell;
+use crate::counter::Counter;
 use crate::decision::{BudgetDecision, Code, Figures, Retry};
 use crate::lines::Lines;
 use crate::moment::Moment;
@@ -70,7 +71,14 @@ pub(crate) fn admission<'a>(
         let Some((node, cell)) = tree.node(step.node).zip(tree.view(step.node, None, at)) else {
             continue;
         };
-        if let Some(told) = step_admission(group, step, node, &cell, &lines.at(step.lines)) {
+        if let Some(told) = step_admission(
+            group,
+            step,
+            node.limits(),
+            |dimension| *cell.counters.get(dimension),
+            cell.span.end,
+            &lines.at(step.lines),
+        ) {
             return told;
         }
     }
@@ -82,20 +90,26 @@ pub(crate) fn admission<'a>(
 pub(crate) fn step_admission(
     group: GroupRef<'_>,
     step: &Step,
-    node: &Node,
-    cell: &Cell,
+    limits: &Limits,
+    counter: impl FnOnce(Dimension) -> Counter,
+    ends: Moment,
     want: &Amounts,
 ) -> Option<BudgetDecision> {
     let touched = |dimension: &Dimension| want.units(*dimension).is_some();
     let mut touched = Dimension::ALL.into_iter().filter(touched);
-    let limited = |dimension: &Dimension| node.limits().units(*dimension).is_some();
+    let limited = |dimension: &Dimension| limits.units(*dimension).is_some();
     let dimension = touched.clone().find(limited).or_else(|| touched.next())?;
-    let figures = Figures::of(cell, node.limits(), dimension, want.units(dimension));
+    let figures = Figures::of(
+        &counter(dimension),
+        limits,
+        dimension,
+        want.units(dimension),
+    );
     Some(BudgetDecision::on_figures(
         Code::WithinBudget,
         group.envelope(step).clone(),
         figures,
-        cell.span.end,
+        ends,
         Retry::Now,
     ))
 }
@@ -114,7 +128,8 @@ pub(crate) fn anything_left(group: GroupRef<'_>, tree: &TreeState, at: Moment) -
         let limited = |dimension: &Dimension| node.limits().units(*dimension).is_some();
         let mut limited = Dimension::ALL.into_iter().filter(limited);
         let decide = |code, dimension, retry| {
-            let figures = Figures::of(&cell, node.limits(), dimension, None);
+            let counter = cell.counters.get(dimension);
+            let figures = Figures::of(counter, node.limits(), dimension, None);
             BudgetDecision::on_figures(code, envelope(), figures, cell.span.end, retry)
         };
         if let Some(dimension) = limited
@@ -166,7 +181,8 @@ fn step_refusal(
         let units = asked.unwrap_or(0).max(u64::from(blocks));
         // The largest number stands for sums that cannot be counted, too.
         if units > cell.available(dimension, node.limits()) || units == u64::MAX {
-            let figures = Figures::of(&cell, node.limits(), dimension, asked);
+            let counter = cell.counters.get(dimension);
+            let figures = Figures::of(counter, node.limits(), dimension, asked);
             let units = asked.unwrap_or(0);
             let retry = retry(tree, step, node, &cell, dimension, units, at);
             return Some(BudgetDecision::on_figures(

@@ -192,25 +192,30 @@ impl Node {
         self.windows.as_ref().map_or(0, |windows| windows.epoch)
     }
 
-    pub(crate) fn current(&self) -> Cell {
-        let owed = self.owed.as_deref().copied().unwrap_or_default();
-        let counter = |dimension| {
-            let owed = owed.get(dimension);
-            Counter {
-                spent: *self.plain.spent.get(dimension),
-                reserved: *self.plain.reserved.get(dimension),
-                overspent: owed.overspent,
-                credit: owed.credit,
-                debt: owed.debt,
-            }
+    /// That of the current window.
+    #[inline]
+    pub(crate) fn counter(&self, dimension: Dimension) -> Counter {
+        let owed = match &self.owed {
+            Some(owed) => *owed.get(dimension),
+            None => Owed::default(),
         };
+        Counter {
+            spent: *self.plain.spent.get(dimension),
+            reserved: *self.plain.reserved.get(dimension),
+            overspent: owed.overspent,
+            credit: owed.credit,
+            debt: owed.debt,
+        }
+    }
+
+    pub(crate) fn current(&self) -> Cell {
         Cell {
             span: self
                 .windows
                 .as_ref()
                 .map_or(LIFETIME, |windows| windows.span),
             epoch: self.epoch(),
-            counters: PerDimension::from_fn(counter),
+            counters: PerDimension::from_fn(|dimension| self.counter(dimension)),
         }
     }
 

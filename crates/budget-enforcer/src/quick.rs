@@ -331,7 +331,7 @@ pub(crate) fn reserve(
     })
 }
 
-/// [`reserve`] with the decision that admits it: the figures before. `None`: the long way.
+/// [`reserve`], and into `told` the decision that admits it: the figures before. `None`: the long way.
 pub(crate) fn reserve_explained(
     books: &Books,
     path: &Path,
@@ -339,15 +339,15 @@ pub(crate) fn reserve_explained(
     wall: Moment,
     ttl: Duration,
     stage: Stage,
-) -> Option<(ReservationId, Moment, Moment, BudgetDecision)> {
+    told: &mut BudgetDecision,
+) -> Option<(ReservationId, Moment, Moment)> {
     let wants = lines.wants();
     if !wants.are_plain() {
         return None;
     }
     with!(books, path, Which::Whole, wall, |sides| {
-        let told = sides.admission(lines)?;
-        let (id, at, due) = sides.reserve(lines, &wants, ttl, stage)?;
-        Some((id, at, due, told))
+        *told = sides.admission(lines)?;
+        sides.reserve(lines, &wants, ttl, stage)
     })
 }
 
@@ -522,8 +522,14 @@ impl<'a, 'g> Sides<'a, 'g> {
             };
             let step = group.steps.iter().find(|step| step.rank == 0)?;
             let node = state.node(step.node)?;
-            let want = lines.at(step.lines);
-            judge::step_admission(*group, step, node, &node.current(), &want)
+            judge::step_admission(
+                *group,
+                step,
+                node.limits(),
+                |dimension| node.counter(dimension),
+                node.end(),
+                &lines.at(step.lines),
+            )
         })
     }
 
