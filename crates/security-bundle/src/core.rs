@@ -52,7 +52,7 @@ impl Core {
     pub(crate) fn look(&self, action: &Action) -> (Action, Made) {
         let (action, at) = match self.taken_up(action) {
             Ok(taken) => taken,
-            Err(refused) => return (action.clone(), refused),
+            Err(refused) => return (action.clone(), *refused),
         };
         let mut made = self.judge(&action, at);
         made.budget = if made.trust.open() || made.shadow {
@@ -64,31 +64,30 @@ impl Core {
     }
 
     /// The action under the rules that are in force, and the time of its decision; or the denial of what cannot be judged.
-    fn taken_up(&self, action: &Action) -> Result<(Action, OffsetDateTime), Made> {
+    fn taken_up(&self, action: &Action) -> Result<(Action, OffsetDateTime), Box<Made>> {
         let Some(at) = self.now() else {
             // The epoch marks the decision as one that no clock dated.
             let at = OffsetDateTime::UNIX_EPOCH;
-            return Err(Made {
+            return Err(Box::new(Made {
                 trust: Gate::Broken,
                 ..unasked(at)
-            });
+            }));
         };
         let rules = self.rules.load();
         if Arc::ptr_eq(&rules, &action.0.rules) {
             return Ok((action.clone(), at));
         }
-        let foreign = Made {
-            fate: Fate::Foreign,
-            ..unasked(at)
-        };
-        if !rules.are_kin(&action.0.rules) {
-            return Err(foreign);
-        }
-        // The rules changed since the action was described.
-        match action.under(&rules) {
-            Ok(action) => Ok((action, at)),
-            Err(_) => Err(foreign),
-        }
+        // The rules changed since the action was described, or are another stack's.
+        let under = rules
+            .are_kin(&action.0.rules)
+            .then(|| action.under(&rules).ok())
+            .flatten();
+        under.map(|action| (action, at)).ok_or_else(|| {
+            Box::new(Made {
+                fate: Fate::Foreign,
+                ..unasked(at)
+            })
+        })
     }
 
     fn now(&self) -> Option<OffsetDateTime> {

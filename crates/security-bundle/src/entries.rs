@@ -12,8 +12,10 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::action::Action;
+use crate::config::AuditLevel;
 use crate::decision::{Asked, Made, Outcome, Stage};
 use crate::permit::Spent;
+use crate::rules::Rules;
 
 /// What the log calls an action that is no tool call and names no type.
 const UNNAMED: &str = "action";
@@ -31,8 +33,8 @@ pub(crate) enum Held<'a> {
 pub(crate) fn decision<'a>(
     action: &'a Action,
     made: &'a Made,
-    held: Held<'a>,
-    policy: &'a str,
+    taken: Held<'a>,
+    rules: &'a Rules,
 ) -> (Entry<'a>, Option<Value>) {
     let outcome = match made.outcome() {
         Outcome::Allow => audit_trail::Outcome::Allow,
@@ -44,8 +46,13 @@ pub(crate) fn decision<'a>(
     if made.would_deny() {
         fields.enforced = Some(false);
     }
-    if outcome == audit_trail::Outcome::Deny || made.would_deny() {
-        // Only denials carry their texts: what was allowed is told by the codes and numbers beside it.
+    let is_denial = outcome == audit_trail::Outcome::Deny || made.would_deny();
+    if match rules.audit_level {
+        AuditLevel::Minimal => false,
+        // What was allowed is told by the codes and numbers beside it.
+        AuditLevel::Standard => is_denial,
+        AuditLevel::Detailed => true,
+    } {
         fields.reasons = made
             .stages()
             .map(|stage| Cow::Owned(recordable(&Told(made, stage).to_string()).into_owned()))
@@ -54,10 +61,11 @@ pub(crate) fn decision<'a>(
     let mut entry = of(Entry::decision(fields), action)
         .at(made.at)
         .policy(Policy {
-            digest: policy.into(),
+            digest: (&*rules.policy).into(),
             version: None,
         });
-    if let Some(trust) = made.trust.said() {
+    let tells_gates = rules.audit_level > AuditLevel::Minimal;
+    if let Some(trust) = made.trust.said().filter(|_| tells_gates) {
         entry = entry.trust(TrustFields {
             code: Some(trust.code().into()),
             effective: Some(trust.effective().as_u8()),
@@ -70,7 +78,7 @@ pub(crate) fn decision<'a>(
         entry = entry.approval(approval);
     }
     let mut besides = None;
-    if let Some(consent) = made.consent.said() {
+    if let Some(consent) = made.consent.said().filter(|_| tells_gates) {
         entry = entry.consent(ConsentFields {
             code: Some(consent.code().into()),
             revision: Some(consent.revision().as_u64()),
@@ -79,7 +87,7 @@ pub(crate) fn decision<'a>(
         besides = consents_for_several_purposes(action);
     }
     let code = made.budget.said().map(BudgetDecision::code);
-    let (code, hold) = match held {
+    let (code, hold) = match taken {
         Held::Taken(hold) => (Some(code.unwrap_or("within_budget")), Some(hold)),
         Held::Nothing => (code, None),
     };

@@ -24,8 +24,8 @@ mod rules;
 
 pub use action::{Action, ActionBuilder, ActionError};
 pub use config::{
-    AgentIdentity, AuditConfig, BudgetToolRule, ConfigError, ConsentToolRule, Mandatory, McpConfig,
-    MethodRule, SecurityStackConfig,
+    AgentIdentity, AuditConfig, AuditLevel, BudgetToolRule, ConfigError, ConsentToolRule,
+    Mandatory, McpConfig, MethodRule, Mode, SecurityStackConfig, ShadowConfig,
 };
 pub use decision::{Decision, Denied, Obligation, Outcome, Reason, Stage};
 pub use guard::Guard;

@@ -42,6 +42,10 @@ pub struct Permit {
     hold: Hold,
 }
 
+#[expect(
+    clippy::large_enum_variant,
+    reason = "the large one is the usual one, and a box for it would cost every permit"
+)]
 enum Hold {
     /// The state is in this process.
     Here(Here),
@@ -128,7 +132,7 @@ impl Permit {
         };
         let why = self.decision.reason().to_string();
         // The caller learns of the denial either way, and a loss is counted.
-        drop(here.end(&self, ending, Some(why), Spent::Nothing));
+        drop(here.end(&self, ending, Some(&why), Spent::Nothing));
         Err(Denied::new(self.decision.clone()))
     }
 
@@ -233,7 +237,10 @@ impl Permit {
 
     fn end(mut self, ending: &'static str, why: Option<&dyn fmt::Display>, spent: Spent) -> Ending {
         match mem::replace(&mut self.hold, Hold::Ended) {
-            Hold::Here(here) => here.end(&self, ending, why.map(ToString::to_string), spent),
+            Hold::Here(here) => {
+                let why = why.map(ToString::to_string);
+                here.end(&self, ending, why.as_deref(), spent)
+            }
             Hold::Ended => Ending::nothing(self.decision.record_id()),
         }
     }
@@ -246,7 +253,7 @@ impl Here {
         mut self,
         permit: &Permit,
         ending: &'static str,
-        why: Option<String>,
+        why: Option<&str>,
         spent: Spent,
     ) -> Ending {
         let record_id = permit.decision.record_id();
@@ -260,7 +267,7 @@ impl Here {
                     ending,
                     action: permit.action.clone(),
                     spent,
-                    why: why.clone(),
+                    why: why.map(str::to_owned),
                 };
                 let (booked, written) = under_way::during(step, || spent.book(running));
                 recorded = written;
@@ -278,7 +285,7 @@ impl Here {
                     Spent::Nothing
                 };
                 let mut entry = entries::outcome(record, ending, &permit.action, told);
-                if let Some(why) = &why {
+                if let Some(why) = why {
                     entry = entry.reason_lossy(why);
                 }
                 self.core.record(entry).map(Some)

@@ -18,6 +18,10 @@ pub(crate) fn digest(config: &SecurityStackConfig) -> Result<String, ConfigError
         "mandatory": config.mandatory,
         "mcp": config.mcp,
         "audit_required": config.audit.required,
+        "audit_level": config.audit.level,
+        "mode": config.mode,
+        "shadow": config.shadow,
+        "minimum_level": config.minimum_level,
     });
     let bytes = serde_json::to_vec(&rules).map_err(|error| ConfigError::at("", error))?;
     Ok(sha256(bytes))

@@ -4,9 +4,11 @@ use std::sync::Arc;
 
 use budget_enforcer::{Amounts, BudgetId, Charge, SessionId};
 use consent::{AgentId, ConsentQuery};
-use trust_gate::{ToolName, TrustLevel};
+use trust_gate::{ToolName, ToolPattern, TrustLevel};
 
-use crate::config::{BudgetToolRule, ConfigError, ConsentToolRule, Mandatory, SecurityStackConfig};
+use crate::config::{
+    AuditLevel, BudgetToolRule, ConfigError, ConsentToolRule, Mandatory, Mode, SecurityStackConfig,
+};
 
 /// What of a configuration decisions are made by, besides what the components hold. A reload puts another one in its place.
 #[derive(Debug)]
@@ -18,6 +20,11 @@ pub(crate) struct Rules {
     consent: Vec<ConsentToolRule>,
     pub(crate) mandatory: Mandatory,
     pub(crate) audit_required: bool,
+    pub(crate) audit_level: AuditLevel,
+    minimum_level: Option<TrustLevel>,
+    mode: Mode,
+    /// Tools that are only watched, where the rest is enforced.
+    watched: Vec<ToolPattern>,
     /// The digest of the configuration that they are from.
     pub(crate) policy: Arc<str>,
 }
@@ -39,6 +46,10 @@ impl Rules {
             consent: config.consent_tools.clone(),
             mandatory: config.mandatory,
             audit_required: config.audit.required,
+            audit_level: config.audit.level,
+            minimum_level: config.least_level()?,
+            mode: config.mode,
+            watched: config.shadow.tools.clone(),
             policy: crate::policy::digest(config)?.into(),
         })
     }
@@ -54,12 +65,13 @@ impl Rules {
 
     /// The level that every action needs at least.
     pub(crate) fn minimum_level(&self) -> Option<TrustLevel> {
-        None
+        self.minimum_level
     }
 
-    /// Whether this tool is only watched: what would be denied is let through.
-    pub(crate) fn only_watches(&self, _tool: Option<&ToolName>) -> bool {
-        false
+    /// Whether this tool, or everything, is only watched: what would be denied is let through.
+    pub(crate) fn only_watches(&self, tool: Option<&ToolName>) -> bool {
+        self.mode == Mode::Shadow
+            || tool.is_some_and(|tool| self.watched.iter().any(|pattern| pattern.matches(tool)))
     }
 
     /// Every consent rule that names the tool applies.

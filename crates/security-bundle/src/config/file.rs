@@ -6,11 +6,15 @@ use serde::Deserialize;
 use time::OffsetDateTime;
 
 use super::mcp::McpConfig;
+use super::mode::{AuditLevel, Mode, ShadowConfig};
 use super::money;
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct Document {
+    pub(super) data_dir: Option<PathBuf>,
+    pub(super) mode: Mode,
+    pub(super) shadow: ShadowConfig,
     pub(super) agent: Option<Agent>,
     pub(super) trust: Trust,
     pub(super) budget: Budget,
@@ -33,6 +37,7 @@ pub(super) struct Trust {
     pub(super) name: Option<trust_gate::GateName>,
     pub(super) default_level: Option<trust_gate::LevelRef>,
     pub(super) max_level: Option<trust_gate::LevelRef>,
+    pub(super) minimum_level: Option<trust_gate::LevelRef>,
     pub(super) scope_mode: trust_gate::ScopeMode,
     pub(super) tiers: trust_gate::Tiers,
     pub(super) elevation: trust_gate::ElevationRules,
@@ -75,6 +80,20 @@ pub(super) struct Envelope {
     pub(super) period: budget_enforcer::Period,
     #[serde(default)]
     pub(super) zone: budget_enforcer::Zone,
+    pub(super) rollover: Option<bool>,
+    pub(super) overdraft: Option<bool>,
+    #[serde(default)]
+    pub(super) also: Vec<Window>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Window {
+    pub(super) period: budget_enforcer::Period,
+    pub(super) tokens: Option<u64>,
+    pub(super) calls: Option<u64>,
+    #[serde(default, deserialize_with = "money::deserialize_option")]
+    pub(super) cost_usd: Option<budget_enforcer::Usd>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -140,6 +159,7 @@ pub(super) struct ConsentTool {
 pub(super) struct Audit {
     pub(super) namespace: Option<String>,
     pub(super) required: bool,
+    pub(super) level: AuditLevel,
     pub(super) max_records: Option<usize>,
     pub(super) key: Option<PathBuf>,
 }
@@ -149,6 +169,7 @@ impl Default for Audit {
         Self {
             namespace: None,
             required: true,
+            level: AuditLevel::default(),
             max_records: None,
             key: None,
         }
@@ -172,7 +193,16 @@ impl Envelope {
         if let Some(cost) = self.cost_usd {
             spec = spec.cost(cost);
         }
-        spec
+        spec.rollover = self.rollover;
+        spec.overdraft = self.overdraft;
+        self.also.into_iter().fold(spec, |spec, window| {
+            let limits = budget_enforcer::Limits {
+                tokens: window.tokens,
+                calls: window.calls,
+                cost: window.cost_usd,
+            };
+            spec.also(window.period, limits)
+        })
     }
 }
 

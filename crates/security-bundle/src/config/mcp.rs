@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::time::Duration;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use trust_gate::LevelRef;
@@ -15,6 +16,10 @@ pub struct McpConfig {
     /// What a method other than `tools/*` needs, by exact name or by a pattern such as `resources/*`. The most specific
     /// pattern counts: an exact name before a pattern, a longer pattern before a shorter one. Unknown methods are denied.
     pub methods: BTreeMap<String, MethodRule>,
+    /// How long a call that needs an approval is held open for the operator's answer, in whole seconds in a file. Without it
+    /// such a call is answered at once, and asked again later.
+    #[serde(with = "super::span", skip_serializing_if = "Option::is_none")]
+    pub approval_wait: Option<Duration>,
 }
 
 impl Default for McpConfig {
@@ -22,6 +27,7 @@ impl Default for McpConfig {
         Self {
             child_env: ["PATH", "HOME", "LANG"].map(str::to_owned).to_vec(),
             methods: BTreeMap::new(),
+            approval_wait: None,
         }
     }
 }

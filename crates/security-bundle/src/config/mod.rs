@@ -1,9 +1,15 @@
 //! The configuration: one schema for code and files, refused as a whole where any part of it is wrong.
 
 mod file;
+mod json;
 mod mcp;
+mod mode;
 mod money;
+mod node;
 mod source;
+mod span;
+mod toml;
+mod yaml;
 
 use std::path::{Path, PathBuf};
 
@@ -11,11 +17,13 @@ use audit_trail::SigningKey;
 use budget_enforcer::{Amounts, BudgetEnforcerConfig, BudgetId, BudgetSpec, SessionId};
 use consent::ConsentConfig;
 use serde::Serialize;
-use trust_gate::{AgentId, ToolPattern, TrustGateConfig};
+use trust_gate::{AgentId, LevelRef, ToolPattern, TrustGateConfig, TrustLevel};
 
 pub use self::mcp::{McpConfig, MethodRule};
+pub use self::mode::{AuditLevel, Mode, ShadowConfig};
 pub use self::source::ConfigError;
 
+use self::source::Format;
 use crate::stack::create_security_stack;
 
 /// What a security stack is made from. `..Default::default()` denies everything: no tool is known, no budget exists, nobody consented.
@@ -46,12 +54,18 @@ use crate::stack::create_security_stack;
     reason = "plain configuration, written with `..Default::default()`"
 )]
 pub struct SecurityStackConfig {
-    /// The directory of the log and all state, which one process owns; everything is in memory where it is not given.
+    /// Where log and state are kept; without it everything is in memory. In a file a relative path starts at the file's folder.
     pub data_dir: Option<PathBuf>,
+    /// Whether denials stop actions.
+    pub mode: Mode,
+    /// Tools whose denials are recorded and not enforced.
+    pub shadow: ShadowConfig,
     /// Whom the process acts for, where it serves one agent.
     pub agent: Option<AgentIdentity>,
     /// Levels, tiers and tool policies.
     pub trust_gate: TrustGateConfig,
+    /// A level that every action needs at least, whatever the tool policies say (`trust.minimum_level`).
+    pub minimum_level: Option<LevelRef>,
     /// Levels that operators give to agents, applied when the stack is created.
     pub assignments: Vec<trust_gate::Grant>,
     /// The template of every session's budget, overdraft and rollover.
@@ -80,8 +94,11 @@ impl Default for SecurityStackConfig {
     fn default() -> Self {
         Self {
             data_dir: None,
+            mode: Mode::default(),
+            shadow: ShadowConfig::default(),
             agent: None,
             trust_gate: TrustGateConfig::default(),
+            minimum_level: None,
             assignments: Vec::new(),
             budget: BudgetEnforcerConfig::default(),
             budgets: Vec::new(),
@@ -156,6 +173,8 @@ pub struct Mandatory {
 pub struct AuditConfig {
     /// A decision that cannot be recorded is a denial. `false` must be chosen by name; each loss is then counted.
     pub required: bool,
+    /// How much of a decision stands in its entry.
+    pub level: AuditLevel,
     /// How many entries the log in memory keeps at hand; older ones stay provable.
     pub max_records: Option<usize>,
     /// The file with the log's signing key; without one a fresh key is made.
@@ -166,6 +185,7 @@ impl Default for AuditConfig {
     fn default() -> Self {
         Self {
             required: true,
+            level: AuditLevel::default(),
             max_records: None,
             key: None,
         }
@@ -193,29 +213,108 @@ impl AuditConfig {
 }
 
 impl SecurityStackConfig {
-    /// Reads and checks a configuration: everything but the signing key's file is tried out.
+    /// Reads and checks a configuration: everything but the signing key's file and the data directory is tried out.
     ///
     /// # Errors
     /// The first thing that is wrong, with its line and key.
     pub fn from_toml_str(text: &str) -> Result<Self, ConfigError> {
-        let document: file::Document = source::from_toml(text)?;
-        let config = Self::try_from(document).map_err(|error| error.in_text(text))?;
-        let mut trial = config.clone();
-        trial.audit.key = None;
-        trial.data_dir = None;
-        create_security_stack(trial).map_err(|error| ConfigError::from(error).in_text(text))?;
-        Ok(config)
+        Self::read(Format::Toml, text)
     }
 
-    /// Reads and checks a configuration file. Blocks on reading it.
+    /// The same from YAML. What YAML's versions read differently is refused (`no`, `010`, `1_000`), and so are anchors, tags and
+    /// empty values: write what you mean.
+    ///
+    /// # Errors
+    /// The first thing that is wrong, with its line and key.
+    ///
+    /// ```
+    /// use security_bundle::SecurityStackConfig;
+    ///
+    /// let config = SecurityStackConfig::from_yaml_str("budget: { session: { cost_usd: \"5.00\" } }")?;
+    /// assert!(SecurityStackConfig::from_yaml_str("audit: { required: no }").is_err());
+    /// # Ok::<(), security_bundle::ConfigError>(())
+    /// ```
+    pub fn from_yaml_str(text: &str) -> Result<Self, ConfigError> {
+        Self::read(Format::Yaml, text)
+    }
+
+    /// The same from JSON. `null` is refused: a key without a value is left out.
+    ///
+    /// # Errors
+    /// The first thing that is wrong, with its line and key.
+    pub fn from_json_str(text: &str) -> Result<Self, ConfigError> {
+        Self::read(Format::Json, text)
+    }
+
+    /// Reads and checks a configuration file; its name says how it is written: `.toml`, `.yaml` (or `.yml`) or `.json`. Blocks on
+    /// reading it, and reads at most 1 MiB.
     ///
     /// # Errors
     /// A file that cannot be read, or the first thing that is wrong in it, with file, line and key.
     pub fn from_path(path: impl AsRef<Path>) -> Result<Self, ConfigError> {
         let path = path.as_ref();
-        let text = std::fs::read_to_string(path)
-            .map_err(|error| ConfigError::at("", error).in_file(path))?;
-        Self::from_toml_str(&text).map_err(|error| error.in_file(path))
+        let read = || Self::of_file(path, &source::load(path)?);
+        read().map_err(|error| error.in_file(path))
+    }
+
+    /// The configuration that stands in a file of this name.
+    fn of_file(path: &Path, text: &str) -> Result<Self, ConfigError> {
+        let mut config = Self::read(Format::of_path(path)?, text)?;
+        if let (Some(data_dir), Some(folder)) = (&mut config.data_dir, path.parent()) {
+            *data_dir = folder.join(&data_dir);
+        }
+        Ok(config)
+    }
+
+    fn read(format: Format, text: &str) -> Result<Self, ConfigError> {
+        let node = format.parse(text)?;
+        let document: file::Document = source::schema(&node)?;
+        let config = Self::try_from(document).map_err(|error| error.within(&node))?;
+        config.try_out().map_err(|error| error.within(&node))?;
+        Ok(config)
+    }
+
+    /// Makes a stack of it in memory: what the components refuse, they refuse now.
+    fn try_out(&self) -> Result<(), ConfigError> {
+        self.check_log()?;
+        let mut trial = self.clone();
+        trial.data_dir = None;
+        trial.audit.key = None;
+        create_security_stack(trial)?;
+        Ok(())
+    }
+
+    /// What comes back from a log cannot go on without it.
+    pub(crate) fn check_log(&self) -> Result<(), ConfigError> {
+        if self.data_dir.is_none() || self.audit.required {
+            return Ok(());
+        }
+        let problem = "the log of a data directory is what the state comes back from, so that nothing can go on without it; remove `required = false`";
+        Err(ConfigError::at("audit.required", problem))
+    }
+
+    /// The trust gate's rules with the level that every action needs at least, if there is one.
+    pub(crate) fn trust_in_force(&self) -> Result<TrustGateConfig, ConfigError> {
+        let mut gate = self.trust_gate.clone();
+        let tiers = &gate.tiers;
+        if let Some(least) = self.least_level()? {
+            for (index, rule) in gate.tools.iter_mut().enumerate() {
+                let required = tiers.resolve(&rule.required_level).map_err(|error| {
+                    ConfigError::at(format!("trust.tools[{index}].required_level"), error)
+                })?;
+                rule.required_level = required.max(least).into();
+            }
+        }
+        Ok(gate)
+    }
+
+    /// [`minimum_level`](Self::minimum_level), looked up.
+    pub(crate) fn least_level(&self) -> Result<Option<TrustLevel>, ConfigError> {
+        self.minimum_level
+            .as_ref()
+            .map(|level| self.trust_gate.tiers.resolve(level))
+            .transpose()
+            .map_err(|error| ConfigError::at("trust.minimum_level", error))
     }
 }
 
@@ -224,6 +323,9 @@ impl TryFrom<file::Document> for SecurityStackConfig {
 
     fn try_from(document: file::Document) -> Result<Self, ConfigError> {
         let file::Document {
+            data_dir,
+            mode,
+            shadow,
             agent,
             trust,
             budget,
@@ -236,7 +338,10 @@ impl TryFrom<file::Document> for SecurityStackConfig {
         let mut consent_config = ConsentConfig::default();
         consent_config.default_deny = consent.default_deny;
         Ok(Self {
-            data_dir: None,
+            data_dir,
+            mode,
+            shadow,
+            minimum_level: trust.minimum_level,
             agent: agent.map(|agent| AgentIdentity {
                 id: agent.id,
                 session: agent.session,
@@ -290,6 +395,7 @@ impl TryFrom<file::Document> for SecurityStackConfig {
             audit_namespace: audit.namespace.unwrap_or(defaults.audit_namespace),
             audit: AuditConfig {
                 required: audit.required,
+                level: audit.level,
                 max_records: audit.max_records,
                 key: audit.key,
             },

@@ -1,9 +1,9 @@
-//! Amounts of money in a configuration: decimal text, exact.
+//! Amounts of money in a configuration: decimal text or whole dollars, exact.
 
 use budget_enforcer::Usd;
 use serde::{Deserialize, Deserializer, de};
 
-/// Reads `cost_usd = "5.00"`. A bare number is refused: a TOML float is a double, and `0.1` is none.
+/// Reads `cost_usd = "5.00"`. A number with a point never gets here: in a file it would be a double, and `0.1` is none.
 pub(super) fn deserialize_option<'de, D: Deserializer<'de>>(
     source: D,
 ) -> Result<Option<Usd>, D::Error> {

@@ -1,11 +1,90 @@
 //! From text to the schema, so that an error names its file, line and key, and the key that was probably meant.
 
 use std::fmt;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use serde::de::DeserializeOwned;
 use serde_path_to_error::Segment;
-use toml::de::{DeTable, DeValue};
+
+use super::node::Node;
+use super::{json, toml, yaml};
+
+/// How long a configuration may be, in bytes: far above what a person writes, far below what hurts to read.
+const MAX_BYTES: usize = 1 << 20;
+
+/// How a configuration is written down. The schema is the same in all three.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Format {
+    Toml,
+    Yaml,
+    Json,
+}
+
+impl Format {
+    pub(super) fn of_path(path: &Path) -> Result<Self, ConfigError> {
+        let extension = path.extension().unwrap_or_default().to_ascii_lowercase();
+        match extension.to_str() {
+            Some("toml") => Ok(Self::Toml),
+            Some("yaml" | "yml") => Ok(Self::Yaml),
+            Some("json") => Ok(Self::Json),
+            _ => Err(ConfigError::at(
+                "",
+                "the name does not say how the file is written; let it end in `.toml`, `.yaml` (or `.yml`) or `.json`",
+            )),
+        }
+    }
+
+    /// The text in the form that all three have in common.
+    pub(super) fn parse(self, text: &str) -> Result<Node, ConfigError> {
+        if text.len() > MAX_BYTES {
+            return Err(too_long());
+        }
+        match self {
+            Self::Toml => toml::read(text),
+            Self::Yaml => yaml::read(text),
+            Self::Json => json::read(text),
+        }
+    }
+}
+
+/// Reads a file, at most as much of it as a configuration may be long. Blocks.
+pub(super) fn load(path: &Path) -> Result<String, ConfigError> {
+    let mut text = String::new();
+    let most = u64::try_from(MAX_BYTES).unwrap_or(u64::MAX);
+    std::fs::File::open(path)
+        .and_then(|file| file.take(most.saturating_add(1)).read_to_string(&mut text))
+        .map_err(|error| ConfigError::at("", error))?;
+    if text.len() > MAX_BYTES {
+        return Err(too_long());
+    }
+    Ok(text)
+}
+
+fn too_long() -> ConfigError {
+    ConfigError::at("", format!("a configuration has at most {MAX_BYTES} bytes"))
+}
+
+/// Reads the schema.
+pub(super) fn schema<T: DeserializeOwned>(node: &Node) -> Result<T, ConfigError> {
+    serde_path_to_error::deserialize(node).map_err(|error| {
+        let path = error.path();
+        let known = path
+            .iter()
+            .all(|segment| !matches!(segment, Segment::Unknown));
+        let key = path.to_string();
+        ConfigError {
+            file: None,
+            line: Some(node.line_of(path)),
+            key: if known && key != "." {
+                key
+            } else {
+                String::new()
+            },
+            message: with_nearest(&error.inner().to_string()),
+        }
+    })
+}
 
 /// What is wrong with a configuration, and where. Nothing of it is in force.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -36,10 +115,18 @@ impl ConfigError {
         self
     }
 
-    /// Finds the line of the key in the text that it was read from.
-    pub(super) fn in_text(mut self, text: &str) -> Self {
+    /// Before anything has a key.
+    pub(super) fn on_line(line: usize, message: impl fmt::Display) -> Self {
+        Self {
+            line: Some(line),
+            ..Self::at("", message)
+        }
+    }
+
+    /// Finds the line of the key in what it was read from.
+    pub(super) fn within(mut self, node: &Node) -> Self {
         if self.line.is_none() {
-            self.line = offset_of(text, &self.key).map(|offset| line_at(text, offset));
+            self.line = Some(node.line_of_key(&self.key));
         }
         self
     }
@@ -63,32 +150,15 @@ impl fmt::Display for ConfigError {
     }
 }
 
-/// Reads TOML into the schema.
-pub(super) fn from_toml<T: DeserializeOwned>(text: &str) -> Result<T, ConfigError> {
-    let located = |key: String, error: &toml::de::Error| ConfigError {
-        file: None,
-        line: error.span().map(|span| line_at(text, span.start)),
-        key,
-        message: with_nearest(error.message()),
-    };
-    let source = toml::Deserializer::parse(text).map_err(|error| located(String::new(), &error))?;
-    serde_path_to_error::deserialize(source).map_err(|error| {
-        let key = error.path().to_string();
-        let key = if key == "." { String::new() } else { key };
-        let unknown = error
-            .path()
-            .iter()
-            .any(|segment| matches!(segment, Segment::Unknown));
-        let key = if unknown { String::new() } else { key };
-        located(key, error.inner()).in_text(text)
-    })
-}
-
 /// `serde` lists the known keys behind an unknown one; the nearest of them is what a person needs.
 fn with_nearest(message: &str) -> String {
     let first = message.lines().next().unwrap_or(message);
     let Some(rest) = first.strip_prefix("unknown field `") else {
-        return first.to_owned();
+        // `serde` names the Rust type here, which says nothing to whoever wrote the file.
+        return match first.split_once(", expected struct ") {
+            Some((found, _)) => format!("{found}, expected a table"),
+            None => first.to_owned(),
+        };
     };
     let mut names = rest.split('`').step_by(2);
     let unknown = names.next().unwrap_or_default();
@@ -106,40 +176,18 @@ fn with_nearest(message: &str) -> String {
     }
 }
 
-fn line_at(text: &str, offset: usize) -> usize {
-    let before = text.get(..offset).unwrap_or(text);
-    before.matches('\n').count().saturating_add(1)
-}
+/// Where the lines of a text end.
+pub(super) struct Lines(Vec<usize>);
 
-/// Where the value of a path such as `trust.tools[2].effect` stands; where it is missing, the nearest table around it.
-fn offset_of(text: &str, key: &str) -> Option<usize> {
-    let root = DeTable::parse(text).ok()?;
-    let mut found = None;
-    let mut table = Some(root.get_ref());
-    for part in key.split('.') {
-        let (name, indexes) = part.split_once('[').unwrap_or((part, ""));
-        let Some((_, value)) = table?.iter().find(|(known, _)| known.get_ref() == name) else {
-            break;
-        };
-        let mut value = value;
-        for index in indexes
-            .split(['[', ']'])
-            .filter_map(|i| i.parse::<usize>().ok())
-        {
-            let Some(element) = value
-                .get_ref()
-                .as_array()
-                .and_then(|array| array.get(index))
-            else {
-                break;
-            };
-            value = element;
-        }
-        found = Some(value.span().start);
-        table = match value.get_ref() {
-            DeValue::Table(inner) => Some(inner),
-            _ => None,
-        };
+impl Lines {
+    pub(super) fn of(text: &str) -> Self {
+        Self(text.match_indices('\n').map(|(offset, _)| offset).collect())
     }
-    found
+
+    /// The line, counted from 1, in which the byte stands.
+    pub(super) fn at(&self, offset: usize) -> usize {
+        self.0
+            .partition_point(|end| *end < offset)
+            .saturating_add(1)
+    }
 }

@@ -63,7 +63,7 @@ impl Core {
             Ok(taken) => taken,
             Err(mut refused) => {
                 let entry = self.record_decision(action, &mut refused, None);
-                return (Begun::Denied(Box::new(refused)), entry);
+                return (Begun::Denied(refused), entry);
             }
         };
         let mut made = self.judge(&action, at);
@@ -131,7 +131,6 @@ impl Core {
             let step = Step::Intent {
                 action: action.clone(),
                 decided: Box::new(made.clone()),
-                policy: Arc::clone(&action.0.rules.policy),
             };
             under_way::during(step, || Gate::ask(take))
         } else {

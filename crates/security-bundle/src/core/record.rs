@@ -21,9 +21,9 @@ impl Core {
         running: Option<&Running>,
     ) -> Option<Recorded> {
         let rules = self.rules.load();
-        let hold = running.map(|running| running.id().to_string());
-        let held = hold.as_deref().map_or(Held::Nothing, Held::Taken);
-        let (entry, besides) = entries::decision(action, made, held, &rules.policy);
+        let id = running.map(|running| running.id().to_string());
+        let taken = id.as_deref().map_or(Held::Nothing, Held::Taken);
+        let (entry, besides) = entries::decision(action, made, taken, &rules);
         let entry = match besides.map(|besides| Ext::encode(&besides)).transpose() {
             Ok(Some(ext)) => Ok(entry.ext(ext)),
             Ok(None) => Ok(entry),

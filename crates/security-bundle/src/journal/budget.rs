@@ -72,17 +72,13 @@ impl BudgetLog {
         let line = LineOf::Budget(event);
         match under_way::take_for(event) {
             None | Some(Step::Judging) => self.acts.write(entry(event), line, None),
-            Some(Step::Intent {
-                action,
-                decided,
-                policy,
-            }) => {
+            Some(Step::Intent { action, decided }) => {
                 let hold = match &event.act {
                     Act::Reserved { reservation, .. } => reservation.to_string(),
                     _ => String::new(),
                 };
                 let (entry, besides) =
-                    entries::decision(&action, &decided, Held::Taken(&hold), &policy);
+                    entries::decision(&action, &decided, Held::Taken(&hold), &action.0.rules);
                 let written = self.acts.write(entry, line, besides.as_ref());
                 tell(written)
             }

@@ -16,11 +16,7 @@ pub(crate) enum Step {
     /// The gates are being asked: nobody waits for the disk yet.
     Judging,
     /// A hold is taken for this.
-    Intent {
-        action: Action,
-        decided: Box<Made>,
-        policy: std::sync::Arc<str>,
-    },
+    Intent { action: Action, decided: Box<Made> },
     /// A hold is ended, since this is how it went.
     Outcome {
         record: Uuid,

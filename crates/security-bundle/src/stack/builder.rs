@@ -127,19 +127,17 @@ impl SecurityStackBuilder {
             acts: &acts,
             is_journal: false,
         };
-        let (trust_gate, trust) = match self.trust {
-            Some(own) => own,
-            None => {
-                let (gate, admin, _) = parts::trust(with, trust_gate::MemoryStore::default())?;
-                (gate, admin)
-            }
+        let (trust_gate, trust) = if let Some(own) = self.trust {
+            own
+        } else {
+            let (gate, admin, _) = parts::trust(with, trust_gate::MemoryStore::default())?;
+            (gate, admin)
         };
-        let (consent, ledger) = match self.consent {
-            Some(own) => own,
-            None => {
-                let (gate, ledger, _) = parts::consent(with, consent::MemoryStore::default())?;
-                (gate, ledger)
-            }
+        let (consent, ledger) = if let Some(own) = self.consent {
+            own
+        } else {
+            let (gate, ledger, _) = parts::consent(with, consent::MemoryStore::default())?;
+            (gate, ledger)
         };
         let (budget, budget_admin) = match self.budget {
             Some(own) => own,
@@ -159,7 +157,7 @@ impl SecurityStackBuilder {
             is_journal: false,
             clock,
         };
-        wired.into_stack(config, audit, admin, None)
+        wired.into_stack(config, &audit, admin, None)
     }
 
     /// On a data directory, which this process owns from now on.
@@ -175,10 +173,7 @@ impl SecurityStackBuilder {
             return Err(ConfigError::at("data_dir", problem).into());
         }
         let config = self.config;
-        if !config.audit.required {
-            let problem = "the log of a data directory is what the state comes back from, so that nothing can go on without it; remove `required = false`";
-            return Err(ConfigError::at("audit.required", problem).into());
-        }
+        config.check_log()?;
         let clock = self.clock;
         let Opened {
             audit,
@@ -204,6 +199,13 @@ impl SecurityStackBuilder {
             budget: budget_admin,
             consent: ledger,
         };
+        // What a reload or an earlier configuration said of sessions stands in the log.
+        if budget.session_limits() != config.budget.session {
+            admin
+                .budget
+                .set_session_limits(config.budget.session)
+                .map_err(|error| ConfigError::at("budget.session", error))?;
+        }
         let applied = Applied::new(true, restored.applied);
         apply::apply(&config, &admin, &acts, &applied)?;
         let source = Source {
@@ -225,7 +227,7 @@ impl SecurityStackBuilder {
             is_journal: true,
             clock,
         };
-        wired.into_stack(config, audit, admin, Some(keeper))
+        wired.into_stack(config, &audit, admin, Some(keeper))
     }
 }
 
@@ -243,7 +245,7 @@ impl Wired {
     fn into_stack(
         self,
         config: SecurityStackConfig,
-        audit: AuditLog,
+        audit: &AuditLog,
         admin: StackAdmin,
         keeper: Option<Keeper>,
     ) -> Result<SecurityStack, StackError> {
@@ -271,9 +273,11 @@ impl Wired {
             losses: AtomicU64::new(0),
         });
         let said = core.record(Entry::event(opened).policy(policy));
-        let stored = said.and_then(|entry| match entry.stored {
-            true => Ok(()),
-            false => core.recorder.wait(&entry),
+        let stored = said.and_then(|entry| {
+            if entry.stored {
+                return Ok(());
+            }
+            core.recorder.wait(&entry)
         });
         if stored.is_err() {
             core.count_loss();

@@ -41,7 +41,7 @@ pub enum StackError {
 }
 
 impl StackError {
-    pub(super) fn data_dir(directory: &std::path::Path, problem: impl ToString) -> Self {
+    pub(super) fn data_dir(directory: &std::path::Path, problem: impl std::fmt::Display) -> Self {
         Self::DataDir {
             directory: directory.to_owned(),
             problem: problem.to_string(),

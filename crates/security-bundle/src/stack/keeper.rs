@@ -20,6 +20,8 @@ const EVERY: u64 = 50_000;
 /// How often that is looked at.
 const LOOK: Duration = Duration::from_millis(250);
 
+const POISONED: &str = "an earlier panic left the acts unusable";
+
 type Problem = Box<dyn std::error::Error + Send + Sync>;
 
 /// What a snapshot is made from.
@@ -39,7 +41,6 @@ impl Source {
         self.audit.flush()?;
         // Whatever stands before this place is in the components: each writes its entry and changes its state under one lock.
         let size = self.audit.reader().size()?;
-        const POISONED: &str = "an earlier panic left the acts unusable";
         let trust = self.trust.lock().map_err(|_| POISONED)?.journal.clone();
         let consent = self.consent.lock().map_err(|_| POISONED)?.journal.clone();
         let mut acts = Vec::new();

@@ -57,7 +57,7 @@ pub(super) fn trust(
     let store = Audited::new(with.acts.clone(), store, with.is_journal);
     let book = store.book();
     let mut builder = TrustGate::builder()
-        .config(config.trust_gate.clone())
+        .config(config.trust_in_force()?)
         .store(store);
     if let Some(clock) = with.clock.cloned() {
         builder = builder.clock(move || clock());
