@@ -6,13 +6,15 @@ use std::sync::mpsc::sync_channel;
 
 use budget_enforcer::{
     Act, BudgetAdmin, BudgetEnforcer, BudgetEnforcerConfig, BudgetError, BudgetJournal, Charge,
-    Dimension, Event, Limits, ManualClock, MemoryJournal, Revision, SessionId, StoreError,
+    Dimension, Event, Limits, ManualClock, MemoryJournal, Quantity, Revision, SessionId,
+    StoreError,
 };
 use insta::assert_snapshot;
 
 use crate::keeping::Keeping;
 use crate::stage::{MINUTE, START, code, session, stage_with, used};
 
+#[expect(clippy::unnecessary_wraps, reason = "a template, which may be none")]
 fn calls(limit: u64) -> Option<Limits> {
     Some(Limits::NONE.calls(limit))
 }
@@ -32,7 +34,7 @@ fn open<J: BudgetJournal + Clone>(journal: &J, template: u64) -> (BudgetEnforcer
 fn figures(budget: &BudgetEnforcer, id: &SessionId) -> (Option<u64>, u64, u64) {
     let utilization = budget.utilization(id).unwrap();
     let usage = utilization.usage(Dimension::Calls);
-    let limit = usage.limit.map(|limit| limit.units());
+    let limit = usage.limit.map(Quantity::units);
     let spent = usage.spent.units() + usage.overspent.units();
     (limit, spent, usage.reserved.units())
 }
@@ -72,12 +74,7 @@ fn a_dimension_that_it_limits_anew_is_limited_and_one_that_it_leaves_free_stays_
     let limits = Limits::NONE.tokens(50);
     stage.admin.set_session_limits(Some(limits)).unwrap();
     let utilization = stage.budget.utilization(&session("s")).unwrap();
-    let limit = |dimension| {
-        utilization
-            .usage(dimension)
-            .limit
-            .map(|limit| limit.units())
-    };
+    let limit = |dimension| utilization.usage(dimension).limit.map(Quantity::units);
     assert_eq!(limit(Dimension::Tokens), Some(50));
     assert_eq!(limit(Dimension::Calls), Some(10));
 }
