@@ -257,6 +257,15 @@ impl AuditLog {
         })
     }
 
+    /// How many entries were taken and are not on disk yet; none in memory, where there is nothing to wait for. Never waits.
+    #[must_use]
+    pub fn backlog(&self) -> u64 {
+        match &self.backing {
+            Backing::Memory(_) => 0,
+            Backing::Directory(writing) => writing.pipeline.backlog(),
+        }
+    }
+
     /// As [`submit`](Self::submit), without waiting: where it would have to, how many bytes of entry there must be room for.
     pub(crate) fn try_submit(
         &self,

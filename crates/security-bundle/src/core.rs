@@ -18,6 +18,7 @@ use trust_gate::TrustGate;
 use crate::action::Action;
 use crate::decision::{Asked, Fate, Made};
 use crate::gate::Gate;
+use crate::observer::Observers;
 use crate::recorder::Recorder;
 use crate::rules::Rules;
 
@@ -35,6 +36,7 @@ pub(crate) struct Core {
     pub(crate) is_journal: bool,
     pub(crate) clock: WallClock,
     pub(crate) losses: AtomicU64,
+    pub(crate) observers: Arc<Observers>,
 }
 
 impl fmt::Debug for Core {

@@ -12,6 +12,7 @@ use crate::action::{Action, ActionBuilder, ActionError};
 use crate::core::{Core, Stored};
 use crate::decision::{Decision, Denied, Made};
 use crate::gate::Gate;
+use crate::observer::{Asked, Watch};
 use crate::permit::Permit;
 use crate::recorder::{RecordError, Recorded};
 use crate::request::ToolRequest;
@@ -71,6 +72,7 @@ impl Guard {
     ///
     /// The decision is made when this is called; only a log that stores slowly is waited for.
     pub fn evaluate(&self, action: &Action) -> impl Future<Output = Decision> + Send + use<> {
+        let watch = Watch::begin(&self.core.observers, Asked::Evaluate, action);
         let (mut made, entry) = self.decide(action);
         let core = Arc::clone(&self.core);
         async move {
@@ -79,19 +81,20 @@ impl Guard {
             {
                 core.unrecorded(&mut made);
             }
-            made.into()
+            watch.answered(made.into())
         }
     }
 
     /// [`evaluate`](Self::evaluate) for callers without a runtime.
     pub fn evaluate_sync(&self, action: &Action) -> Decision {
+        let watch = Watch::begin(&self.core.observers, Asked::Evaluate, action);
         let (mut made, entry) = self.decide(action);
         if let Some(entry) = entry.filter(|entry| !entry.stored)
             && self.core.recorder.wait(&entry).is_err()
         {
             self.core.unrecorded(&mut made);
         }
-        made.into()
+        watch.answered(made.into())
     }
 
     /// Decides, holds the budget and records the intent; the action may run only while the [`Permit`] is held.
@@ -105,6 +108,7 @@ impl Guard {
         &self,
         action: &Action,
     ) -> impl Future<Output = Result<Permit, Denied>> + Send + use<> {
+        let watch = Watch::begin(&self.core.observers, Asked::Authorize, action);
         let (begun, entry) = self.core.begin(action);
         let core = Arc::clone(&self.core);
         async move {
@@ -112,7 +116,7 @@ impl Guard {
                 None => Stored::AtOnce,
                 Some(entry) => core.recorder.acknowledged(&entry).await.into(),
             };
-            begun.finish(&core, stored)
+            watch.permitted(begun.finish(&core, stored))
         }
     }
 
@@ -121,12 +125,13 @@ impl Guard {
     /// # Errors
     /// [`Denied`], whatever the reason.
     pub fn authorize_blocking(&self, action: &Action) -> Result<Permit, Denied> {
+        let watch = Watch::begin(&self.core.observers, Asked::Authorize, action);
         let (begun, entry) = self.core.begin(action);
         let stored = match entry.filter(|entry| !entry.stored) {
             None => Stored::AtOnce,
             Some(entry) => self.core.recorder.wait(&entry).into(),
         };
-        begun.finish(&self.core, stored)
+        watch.permitted(begun.finish(&self.core, stored))
     }
 
     /// Records an event beside the decisions, such as a message that a gate refused. Only an event: what decides, ends or

@@ -11,6 +11,7 @@ mod stack;
 
 // What it is made from.
 mod config;
+mod observer;
 mod recorder;
 
 // Inside.
@@ -29,6 +30,11 @@ pub use config::{
 };
 pub use decision::{Decision, Denied, Obligation, Outcome, Reason, Stage};
 pub use guard::Guard;
+#[cfg(feature = "metrics")]
+pub use observer::Metrics;
+#[cfg(feature = "opentelemetry")]
+pub use observer::OpenTelemetryMetrics;
+pub use observer::{Asked, DecisionSeen, EndSeen, Gauges, Observer, Readings};
 pub use permit::{Permit, SettleError, Settled, Usage};
 pub use recorder::{RecordError, Recorded, Recorder};
 pub use request::ToolRequest;

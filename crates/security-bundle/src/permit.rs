@@ -14,6 +14,7 @@ use crate::core::{Core, Stored};
 use crate::decision::{Decision, Denied, Fate, Made};
 use crate::entries;
 use crate::journal::under_way::{self, Step};
+use crate::observer::Watch;
 use crate::recorder::{RecordError, Recorded};
 
 /// What an action really used. A dimension that is not named is unknown and settles at what was held; zero is not unknown.
@@ -40,6 +41,7 @@ pub struct Permit {
     action: Action,
     decision: Decision,
     hold: Hold,
+    pub(crate) watch: Watch,
 }
 
 #[expect(
@@ -97,6 +99,7 @@ impl Permit {
                 running,
                 is_started: false,
             }),
+            watch: Watch::off(),
         }
     }
 
@@ -294,6 +297,7 @@ impl Here {
         if recorded.is_err() {
             self.core.count_loss();
         }
+        permit.watch.ended(&permit.decision, ending, &booked);
         Ending {
             core: Some(self.core),
             record_id,

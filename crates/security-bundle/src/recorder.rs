@@ -29,6 +29,11 @@ pub trait Recorder: Send + Sync + 'static {
     /// # Errors
     /// The entry cannot be stored.
     fn wait(&self, entry: &Recorded) -> Result<(), RecordError>;
+
+    /// How many entries are taken and not stored yet, for whoever observes it; `None` where the recorder does not know.
+    fn backlog(&self) -> Option<u64> {
+        None
+    }
 }
 
 /// An entry that a [`Recorder`] has taken.
@@ -78,5 +83,9 @@ impl Recorder for AuditLog {
         let pending = self.pending(entry.id, entry.index);
         let stored = pending.wait(self.level());
         stored.map(|_| ()).map_err(RecordError::new)
+    }
+
+    fn backlog(&self) -> Option<u64> {
+        Some(AuditLog::backlog(self))
     }
 }

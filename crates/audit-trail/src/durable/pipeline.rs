@@ -175,6 +175,13 @@ impl Pipeline {
         self.witnessed.forget(index, waker);
     }
 
+    /// How many entries were taken and are not durable.
+    pub(crate) fn backlog(&self) -> u64 {
+        // Read first, so that what becomes durable meanwhile only makes it too small.
+        let taken = self.shards.taken();
+        taken.saturating_sub(self.durable.reached())
+    }
+
     /// Makes everything durable that was pushed before.
     pub(crate) fn flush(&self) -> Result<(), AuditError> {
         match self.shards.taken().checked_sub(1) {

@@ -50,6 +50,7 @@ impl Core {
     /// Counts an entry that the log did not take.
     pub(crate) fn count_loss(&self) {
         self.losses.fetch_add(1, Ordering::Relaxed);
+        self.observers.lost();
     }
 
     /// Hands an entry to the recorder and survives its panic.

@@ -20,6 +20,7 @@ use crate::config::{ConfigError, SecurityStackConfig};
 use crate::core::{Core, WallClock};
 use crate::guard::Guard;
 use crate::journal::{Acts, KEY};
+use crate::observer::{Observer, Observers};
 use crate::recorder::Recorder;
 use crate::rules::{Rules, StackMark};
 
@@ -31,6 +32,7 @@ pub struct SecurityStackBuilder {
     audit: Option<AuditLog>,
     sink: Option<(Box<dyn Sink>, u64)>,
     recorder: Option<Arc<dyn Recorder>>,
+    observers: Observers,
     trust: Option<(TrustGate, TrustAdmin)>,
     consent: Option<(ConsentGate, ConsentLedger)>,
     budget: Option<(BudgetEnforcer, BudgetAdmin)>,
@@ -44,6 +46,7 @@ impl SecurityStackBuilder {
             audit: None,
             sink: None,
             recorder: None,
+            observers: Observers::default(),
             trust: None,
             consent: None,
             budget: None,
@@ -72,6 +75,12 @@ impl SecurityStackBuilder {
     /// Where decisions and acts are recorded, if not in the stack's own log.
     pub fn recorder(mut self, recorder: impl Recorder) -> Self {
         self.recorder = Some(Arc::new(recorder));
+        self
+    }
+
+    /// Somebody who sees what is decided, besides those given before.
+    pub fn observer(mut self, observer: impl Observer) -> Self {
+        self.observers.add(observer);
         self
     }
 
@@ -154,6 +163,7 @@ impl SecurityStackBuilder {
             budget,
             consent,
             recorder,
+            observers: self.observers,
             is_journal: false,
             clock,
         };
@@ -224,6 +234,7 @@ impl SecurityStackBuilder {
             budget,
             consent,
             recorder,
+            observers: self.observers,
             is_journal: true,
             clock,
         };
@@ -237,6 +248,7 @@ struct Wired {
     budget: BudgetEnforcer,
     consent: ConsentGate,
     recorder: Arc<dyn Recorder>,
+    observers: Observers,
     is_journal: bool,
     clock: Option<WallClock>,
 }
@@ -271,7 +283,9 @@ impl Wired {
             is_journal: self.is_journal,
             clock: self.clock.unwrap_or_else(|| Arc::new(system_time)),
             losses: AtomicU64::new(0),
+            observers: Arc::new(self.observers),
         });
+        Observers::attached(&core);
         let said = core.record(Entry::event(opened).policy(policy));
         let stored = said.and_then(|entry| {
             if entry.stored {
