@@ -2,6 +2,7 @@
 
 use tracing::field::Empty;
 use tracing::{Span, error, info_span};
+use trust_gate::TrustLevel;
 
 use crate::action::Action;
 use crate::decision::Decision;
@@ -93,11 +94,10 @@ pub(super) fn lost() {
 /// Codes and figures only: texts may hold what a tool was called with.
 fn record(span: &Span, decision: &Decision) {
     if let Some(trust) = decision.trust() {
-        span.record("ai.governance.trust.level", trust.effective().as_u8());
-        span.record(
-            "ai.governance.trust.required",
-            trust.required().map(trust_gate::TrustLevel::as_u8),
-        );
+        // Signed, for that is the only whole number that OpenTelemetry has.
+        let level = |level: TrustLevel| i64::from(level.as_u8());
+        span.record("ai.governance.trust.level", level(trust.effective()));
+        span.record("ai.governance.trust.required", trust.required().map(level));
         span.record("ai.governance.trust.decision", trust.code());
     }
     if let Some(budget) = decision.budget() {

@@ -171,3 +171,24 @@ impl Watch {
 fn now() -> Instant {
     Instant::now()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{SecurityStack, SecurityStackConfig};
+
+    struct Looks;
+    impl Observer for Looks {}
+
+    #[test]
+    fn nothing_is_measured_where_nobody_looks() {
+        let of = |stack: SecurityStack| {
+            let action = stack.action("a").tool("t").build().unwrap();
+            let watch = Watch::begin(&stack.guard().core, Asked::Evaluate, &action);
+            watch.seen.is_some()
+        };
+        let builder = || SecurityStack::builder(SecurityStackConfig::default());
+        assert!(!of(builder().build().unwrap()));
+        assert!(of(builder().observer(Looks).build().unwrap()));
+    }
+}

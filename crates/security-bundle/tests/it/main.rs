@@ -7,10 +7,19 @@ mod configuration_formats;
 mod data_dir;
 mod endings;
 mod entries;
+#[cfg(feature = "metrics")]
+mod exposition;
 mod hostile;
 mod leaks;
+mod observers;
+#[cfg(feature = "opentelemetry")]
+mod opentelemetry;
+#[cfg(feature = "metrics")]
+mod prometheus;
 mod revocation;
 mod seed_000;
 mod seed_004;
+#[cfg(feature = "tracing")]
+mod spans;
 mod support;
 mod surface;

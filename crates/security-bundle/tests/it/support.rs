@@ -12,7 +12,7 @@ use security_bundle::consent::ConsentGate;
 use security_bundle::trust_gate::{TrustGate, TrustLevel};
 use security_bundle::{
     Action, Amounts, BudgetSpec, RecordError, Recorded, Recorder, SecurityStack,
-    SecurityStackConfig, Usd, consent, trust_gate,
+    SecurityStackBuilder, SecurityStackConfig, Usd, consent, trust_gate,
 };
 use time::OffsetDateTime;
 use time::macros::datetime;
@@ -107,7 +107,14 @@ impl Recorder for Faulty {
             _ => Ok(()),
         }
     }
+
+    fn backlog(&self) -> Option<u64> {
+        Some(BACKLOG)
+    }
 }
+
+/// What the recorder says that it has not stored.
+pub(crate) const BACKLOG: u64 = 7;
 
 /// A stack with one agent, one budget and one consent, and switches on everything.
 pub(crate) struct Bench {
@@ -161,7 +168,15 @@ impl Bench {
         Self::with(SecurityStackConfig::default())
     }
 
-    pub(crate) fn with(mut config: SecurityStackConfig) -> Self {
+    pub(crate) fn with(config: SecurityStackConfig) -> Self {
+        Self::observed(config, |_, stack| stack)
+    }
+
+    /// A bench whose stack somebody observes; the configuration is the whole one that the stack is made from.
+    pub(crate) fn observed(
+        mut config: SecurityStackConfig,
+        observe: impl FnOnce(&SecurityStackConfig, SecurityStackBuilder) -> SecurityStackBuilder,
+    ) -> Self {
         let (trust_fails, budget_fails): (Arc<AtomicBool>, Arc<AtomicBool>) = Default::default();
         let recorder = Faulty::new();
         config
@@ -194,7 +209,7 @@ impl Bench {
             .journal(BreakableJournal(Arc::clone(&budget_fails)))
             .build()
             .unwrap();
-        let stack = SecurityStack::builder(config)
+        let stack = observe(&config, SecurityStack::builder(config.clone()))
             .clock(breakable(&trust_fails))
             .audit(recorder.log.clone())
             .recorder(recorder.clone())
