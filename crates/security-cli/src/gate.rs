@@ -8,11 +8,11 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use security_bundle::audit_trail::NdjsonSink;
 use security_bundle::trust_gate::AgentId;
-use security_bundle::{SecurityStack, SecurityStackConfig, SessionId};
+use security_bundle::{Metrics, SecurityStack, SecurityStackConfig, SessionId};
 use security_mcp::{Ended, Gate, GuardJudge, ServerCommand};
 
 use crate::failure::Failure;
-use crate::{Answer, GOOD, no};
+use crate::{Answer, GOOD, metrics, no};
 
 /// How many entries `--audit-out` writes between two signed checkpoints: what a crash can leave unsigned.
 const CHECKPOINT_EVERY: u64 = 16;
@@ -31,6 +31,9 @@ pub(crate) struct Arguments {
     /// Write the audit log here as it grows; a file that is there already is kept beside it under a number
     #[arg(long, value_name = "FILE")]
     audit_out: Option<PathBuf>,
+    /// Answer `GET /metrics` for Prometheus on this port of the loopback interface, or on this address; port 0 takes a free one
+    #[arg(long, value_name = "PORT|ADDR")]
+    metrics: Option<metrics::Listen>,
     /// The MCP server and its arguments
     #[arg(last = true, required = true, value_name = "COMMAND")]
     server: Vec<OsString>,
@@ -53,11 +56,18 @@ pub(crate) fn run(arguments: Arguments) -> Answer {
             Failure::new("no agent is named; set `agent.id` in the configuration or give --agent")
         })?;
 
+    let counts = arguments.metrics.map(|_| Metrics::new(&config));
     let mut builder = SecurityStack::builder(config);
+    if let Some(counts) = &counts {
+        builder = builder.observer(counts.clone());
+    }
     if let Some(path) = &arguments.audit_out {
         builder = builder.audit_sink(NdjsonSink::new(fresh_file(path)?), CHECKPOINT_EVERY);
     }
     let stack = builder.build()?;
+    if let Some((listen, counts)) = arguments.metrics.zip(counts) {
+        metrics::serve(listen, move || counts.render())?;
+    }
     // With a key of its own, too: this is what the auditor needs, and it is no secret.
     let key = stack.audit.verifier_key();
     anstream::eprintln!(

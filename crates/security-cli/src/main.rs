@@ -12,6 +12,7 @@ mod demo;
 mod explain;
 mod failure;
 mod gate;
+mod metrics;
 mod output;
 mod paint;
 mod secret;

@@ -227,7 +227,9 @@ fn rendered() -> BTreeSet<String> {
 fn named(text: &str) -> BTreeSet<String> {
     let letter = |c: char| c.is_ascii_lowercase() || c == '_';
     let words = text.split(|c| !letter(c));
-    let names = words.filter(|word| word.starts_with("secstack_"));
+    // A log's own figures are those of the command that serves it.
+    let ours = |word: &&str| word.starts_with("secstack_") && !word.starts_with("secstack_log_");
+    let names = words.filter(ours);
     let suffixes = ["_total", "_bucket", "_sum", "_count"];
     let family = |name: &str| {
         let cut = suffixes.iter().find_map(|suffix| name.strip_suffix(suffix));

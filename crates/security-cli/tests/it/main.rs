@@ -17,6 +17,7 @@ mod consent_evidence;
 mod crash;
 mod demo;
 mod gate;
+mod metrics;
 mod stage;
 mod support;
 mod trust;
