@@ -170,7 +170,8 @@ async fn the_answer_that_is_seen_is_the_one_that_the_caller_gets() {
         let (bench, notes) = noted();
         bench.recorder.set(fault);
         let guard = bench.stack.guard();
-        let code = guard.evaluate(&bench.allowed()).await.code();
+        let decision = guard.evaluate(&bench.allowed()).await;
+        let code = decision.code();
         let answer = guard.authorize(&bench.allowed()).await;
         let asked = answer
             .as_ref()
