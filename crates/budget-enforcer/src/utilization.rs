@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::iter;
 
+use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
 use crate::amounts::{Dimension, PerDimension, Quantity};
@@ -49,7 +50,8 @@ pub struct WindowUsage {
     clippy::exhaustive_enums,
     reason = "whoever shows or acts on the state must see a new one"
 )]
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum EnvelopeState {
     /// It does, within its limits.
     Active,

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
 use crate::book::Book;
@@ -16,7 +16,7 @@ use crate::state::RecordState;
 /// A record with its whole chain of events, from [`ConsentLedger::prove`].
 ///
 /// It is a copy of what the journal says, for reading and for handing on; by itself it is not signed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Proof {
     /// The record.
@@ -34,7 +34,7 @@ pub struct Proof {
 }
 
 /// One line of a proof.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Link {
     /// The act's place among the ledger's acts; `None` for what time did.
@@ -48,7 +48,7 @@ pub struct Link {
 }
 
 /// What an act, or time, did to a record or through it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Change {

@@ -1,6 +1,6 @@
 //! What has become of a record: the changes that are acts, and the one that time makes.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
 use crate::event::NoticePublished;
@@ -8,7 +8,7 @@ use crate::record::{ConsentRecord, RecordKind};
 
 /// What a record has come to at some instant. Where several hold, the last of this list; of a refusal and a withdrawal the
 /// earlier.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum RecordState {

@@ -228,7 +228,8 @@ pub enum Act {
 }
 
 /// The kinds of [`Act`], to filter by.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 #[expect(missing_docs, reason = "each is the kind of the act of the same name")]
 pub enum ActKind {

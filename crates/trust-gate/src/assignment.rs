@@ -1,6 +1,8 @@
 //! The records that operators make about agents.
 
-use serde::Serialize;
+use std::borrow::Cow;
+
+use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use time::serde::rfc3339;
 
@@ -13,7 +15,7 @@ use crate::name::{AgentId, OperatorId};
 use crate::scope::Scope;
 
 /// What an operator decided about an agent in a scope. Immutable: a change is a further act.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Assignment {
     /// The act that made it; identifies it.
@@ -29,12 +31,20 @@ pub struct Assignment {
     #[serde(with = "rfc3339")]
     pub assigned_at: OffsetDateTime,
     /// When it ends: it holds before this moment, not at it. Only grants and elevations end.
-    #[serde(with = "rfc3339::option", skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        with = "rfc3339::option",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub expires_at: Option<OffsetDateTime>,
     /// How it wears out.
     pub decay: Decay,
     /// When the agent was last said to be active, for the decay that asks.
-    #[serde(with = "rfc3339::option", skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        with = "rfc3339::option",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub active_at: Option<OffsetDateTime>,
     /// Who decided it.
     pub assigned_by: OperatorId,
@@ -82,8 +92,8 @@ impl Assignment {
 }
 
 /// What an assignment does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
-#[serde(into = "Written")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(into = "Written", try_from = "Written")]
 #[expect(
     clippy::exhaustive_enums,
     reason = "design: an assignment is one of these"
@@ -131,17 +141,71 @@ impl AssignmentKind {
 }
 
 /// How a kind is written: its code beside its level.
-#[derive(Serialize)]
+#[derive(Serialize, Deserialize)]
 struct Written {
-    kind: &'static str,
+    kind: Cow<'static, str>,
     level: TrustLevel,
 }
 
 impl From<AssignmentKind> for Written {
     fn from(kind: AssignmentKind) -> Self {
         Self {
-            kind: kind.code(),
+            kind: kind.code().into(),
             level: kind.level(),
+        }
+    }
+}
+
+impl TryFrom<Written> for AssignmentKind {
+    type Error = &'static str;
+
+    fn try_from(Written { kind, level }: Written) -> Result<Self, Self::Error> {
+        let read = match &*kind {
+            "grant" => Self::Grant(level),
+            "tombstone" => Self::Tombstone,
+            "cap" => Self::Cap(level),
+            "quarantine" => Self::Quarantine,
+            "elevation" => Self::Elevation(level),
+            "break_glass" => Self::BreakGlass(level),
+            _ => return Err("it is no kind of assignment"),
+        };
+        if read.level() == level {
+            Ok(read)
+        } else {
+            Err("a tombstone and a quarantine have L0")
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_kind_is_read_as_it_is_written() {
+        for kind in [
+            AssignmentKind::Grant(TrustLevel::Suggest),
+            AssignmentKind::Tombstone,
+            AssignmentKind::Cap(TrustLevel::Observer),
+            AssignmentKind::Quarantine,
+            AssignmentKind::Elevation(TrustLevel::Autonomous),
+            AssignmentKind::BreakGlass(TrustLevel::Monitor),
+        ] {
+            let written = serde_json::to_string(&kind).unwrap();
+            assert_eq!(
+                serde_json::from_str::<AssignmentKind>(&written).unwrap(),
+                kind,
+                "{written}"
+            );
+        }
+        for wrong in [
+            r#"{"kind":"quarantine","level":"L3"}"#,
+            r#"{"kind":"other","level":"L0"}"#,
+        ] {
+            assert!(
+                serde_json::from_str::<AssignmentKind>(wrong).is_err(),
+                "{wrong}"
+            );
         }
     }
 }

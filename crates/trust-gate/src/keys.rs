@@ -79,7 +79,7 @@ pub struct GrantSignature {
 }
 
 /// A key that a gate was told to trust.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct TrustedKey {
     /// What it is called.

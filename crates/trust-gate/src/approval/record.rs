@@ -94,7 +94,7 @@ impl fmt::Display for ApprovalState {
 
 /// A call that operators were asked to approve. It names one agent, tool and scope, the arguments by their digest and the
 /// rules by their revision; nothing else is approved by it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Approval {
     /// Which.
@@ -130,7 +130,7 @@ pub struct Approval {
 }
 
 /// The last act on an approval.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct ApprovalStep {
     /// The operator; `None` where it was the agent's side.
