@@ -14,6 +14,9 @@ mod config;
 mod observer;
 mod recorder;
 
+// What operators ask of it, as data.
+pub mod operator;
+
 // Inside.
 mod core;
 mod entries;

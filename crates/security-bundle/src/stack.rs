@@ -14,6 +14,7 @@ use std::fmt;
 use audit_trail::AuditLog;
 use budget_enforcer::{BudgetAdmin, BudgetEnforcer};
 use consent::{ConsentGate, ConsentLedger};
+use time::OffsetDateTime;
 use trust_gate::{TrustAdmin, TrustGate};
 
 pub use self::builder::SecurityStackBuilder;
@@ -57,6 +58,8 @@ pub struct SecurityStack {
     config: SecurityStackConfig,
     /// Keeps snapshots for as long as the stack is there.
     _keeper: Option<Keeper>,
+    /// When it was made, by its clock.
+    pub(crate) since: OffsetDateTime,
 }
 
 impl SecurityStack {

@@ -297,6 +297,7 @@ impl Wired {
             core.count_loss();
         }
         Ok(SecurityStack {
+            since: self.trust_gate.now(),
             trust_gate: self.trust_gate,
             budget: self.budget,
             consent: self.consent,

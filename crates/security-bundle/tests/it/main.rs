@@ -16,6 +16,8 @@ mod observers;
 mod opentelemetry;
 #[cfg(feature = "metrics")]
 mod prometheus;
+mod operator;
+mod operator_any;
 mod revocation;
 mod seed_000;
 mod seed_004;
