@@ -24,8 +24,8 @@ pub(crate) fn run(verb: Verb) -> Answer {
     match verb {
         Verb::List(arguments) => list::run(arguments),
         Verb::Show(arguments) => show::run(&arguments),
-        Verb::Approve(arguments) => answer::approve(&arguments),
-        Verb::Deny(arguments) => answer::deny(&arguments),
-        Verb::Cancel(arguments) => answer::cancel(&arguments),
+        Verb::Approve(arguments) => answer::approve(arguments),
+        Verb::Deny(arguments) => answer::deny(arguments),
+        Verb::Cancel(arguments) => answer::cancel(arguments),
     }
 }

@@ -4,7 +4,6 @@ mod create;
 mod entry;
 mod envelope;
 mod figures;
-mod history;
 mod init;
 mod ledger;
 mod limits;
@@ -13,8 +12,7 @@ mod operator;
 mod report;
 mod show;
 mod state;
-mod store;
-mod sums;
+pub(crate) mod store;
 mod update;
 
 use clap::Subcommand;
@@ -44,12 +42,12 @@ pub(crate) fn run(verb: Verb) -> Answer {
         Verb::Init(arguments) => init::run(&arguments),
         Verb::Create(arguments) => create::run(*arguments),
         Verb::List(arguments) => list::run(&arguments),
-        Verb::Show(arguments) => show::run(&arguments),
-        Verb::Update(arguments) => update::run(&arguments),
-        Verb::Suspend(arguments) => state::suspend(&arguments),
-        Verb::Resume(arguments) => state::resume(&arguments),
-        Verb::Close(arguments) => state::close(&arguments),
-        Verb::Ledger(arguments) => ledger::run(&arguments),
-        Verb::Report(arguments) => report::run(&arguments),
+        Verb::Show(arguments) => show::run(arguments),
+        Verb::Update(arguments) => update::run(arguments),
+        Verb::Suspend(arguments) => state::suspend(arguments),
+        Verb::Resume(arguments) => state::resume(arguments),
+        Verb::Close(arguments) => state::close(arguments),
+        Verb::Ledger(arguments) => ledger::run(arguments),
+        Verb::Report(arguments) => report::run(arguments),
     }
 }

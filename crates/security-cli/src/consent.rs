@@ -9,7 +9,7 @@ mod notice;
 mod receipt;
 mod report;
 mod show;
-mod store;
+pub(crate) mod store;
 mod take;
 mod told;
 mod used;

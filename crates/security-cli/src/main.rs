@@ -9,6 +9,7 @@ mod check_config;
 mod consent;
 mod database;
 mod demo;
+mod desk;
 mod explain;
 mod failure;
 mod gate;

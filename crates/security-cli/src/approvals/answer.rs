@@ -3,9 +3,10 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use trust_gate::{Approval, ApprovalId, ApprovalQueue, ApprovalState, OperatorId, TrustError};
+use security_bundle::operator::{ApprovalAct, ApprovalsAnswer, ApprovalsRequest};
+use trust_gate::{Approval, ApprovalId, ApprovalState};
 
-use crate::trust::store;
+use crate::desk::{Desk, unexpected};
 use crate::trust::told::place;
 use crate::trust::who::By;
 use crate::{Answer, GOOD, paint};
@@ -24,33 +25,33 @@ pub(crate) struct Arguments {
     json: bool,
 }
 
-pub(crate) fn approve(arguments: &Arguments) -> Answer {
-    act(arguments, "APPROVED", |queue, id, by, reason| {
-        queue.approve(id, by, reason)
-    })
+pub(crate) fn approve(arguments: Arguments) -> Answer {
+    act(arguments, "APPROVED", ApprovalsRequest::Approve)
 }
 
-pub(crate) fn deny(arguments: &Arguments) -> Answer {
-    act(arguments, "DENIED", |queue, id, by, reason| {
-        queue.deny(id, by, reason)
-    })
+pub(crate) fn deny(arguments: Arguments) -> Answer {
+    act(arguments, "DENIED", ApprovalsRequest::Deny)
 }
 
-pub(crate) fn cancel(arguments: &Arguments) -> Answer {
-    act(arguments, "CANCELLED", |queue, id, by, reason| {
-        queue.cancel(id, by, reason)
-    })
+pub(crate) fn cancel(arguments: Arguments) -> Answer {
+    act(arguments, "CANCELLED", ApprovalsRequest::Cancel)
 }
 
 fn act(
-    arguments: &Arguments,
+    arguments: Arguments,
     done: &str,
-    act: impl FnOnce(&ApprovalQueue<'_>, ApprovalId, &OperatorId, &str) -> Result<Approval, TrustError>,
+    request: impl FnOnce(ApprovalAct) -> ApprovalsRequest,
 ) -> Answer {
     let Arguments { dir, id, by, json } = arguments;
-    let (_, admin) = store::open(dir)?;
-    let approval = act(&admin.approvals(), *id, &by.by, &by.reason).map_err(store::not_done)?;
-    if *json {
+    let answer = Desk::of_trust(&dir)?.approvals(request(ApprovalAct {
+        id,
+        by: by.by,
+        reason: by.reason,
+    }))?;
+    let ApprovalsAnswer::One(approval) = answer else {
+        return Err(unexpected());
+    };
+    if json {
         anstream::println!("{}", serde_json::to_string(&approval)?);
         return Ok(GOOD);
     }

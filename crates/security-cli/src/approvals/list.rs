@@ -3,11 +3,13 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use trust_gate::{AgentId, ApprovalFilter};
+use security_bundle::operator::{ApprovalsAnswer, ApprovalsRequest};
+use trust_gate::AgentId;
 
+use crate::desk::{Desk, unexpected};
 use crate::table::Align::{Left, Right};
 use crate::table::Table;
-use crate::trust::{show, store};
+use crate::trust::show;
 use crate::{Answer, GOOD, output, paint, times};
 
 /// List the calls that wait for an operator, the oldest first
@@ -27,11 +29,13 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) fn run(arguments: Arguments) -> Answer {
-    let (_, admin) = store::open(&arguments.dir)?;
-    let listed = admin.approvals().list(&ApprovalFilter {
+    let answer = Desk::of_trust(&arguments.dir)?.approvals(ApprovalsRequest::List {
         agent: arguments.agent,
         all: arguments.all,
-    });
+    })?;
+    let ApprovalsAnswer::Listed(listed) = answer else {
+        return Err(unexpected());
+    };
     if arguments.json {
         return show::lines(&listed);
     }

@@ -3,9 +3,10 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use trust_gate::{Approval, ApprovalError, ApprovalId, TrustError};
+use security_bundle::operator::{ApprovalsAnswer, ApprovalsRequest};
+use trust_gate::{Approval, ApprovalId};
 
-use crate::trust::store;
+use crate::desk::{Desk, unexpected};
 use crate::trust::told::place;
 use crate::{Answer, GOOD, output, paint, times};
 
@@ -22,9 +23,11 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Answer {
-    let (_, admin) = store::open(&arguments.dir)?;
-    let found = admin.approvals().get(arguments.id);
-    let approval = found.ok_or(TrustError::from(ApprovalError::NotFound(arguments.id)))?;
+    let answer =
+        Desk::of_trust(&arguments.dir)?.approvals(ApprovalsRequest::Show { id: arguments.id })?;
+    let ApprovalsAnswer::One(approval) = answer else {
+        return Err(unexpected());
+    };
     if arguments.json {
         anstream::println!("{}", serde_json::to_string(&approval)?);
         return Ok(GOOD);

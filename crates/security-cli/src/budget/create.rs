@@ -4,11 +4,12 @@ use std::path::PathBuf;
 
 use budget_enforcer::{BudgetId, BudgetSpec, Period, Zone};
 use clap::Args;
+use security_bundle::operator::{BudgetAnswer, BudgetRequest};
 use serde_json::json;
 
 use super::limits::{AlsoWindow, LimitArguments, shown_windows};
 use super::operator::Operator;
-use super::store;
+use crate::desk::{Desk, unexpected};
 use crate::{Answer, GOOD, paint};
 
 /// Create a budget; its first window is that of now
@@ -56,8 +57,19 @@ pub(crate) fn run(arguments: Arguments) -> Answer {
     for window in arguments.also {
         spec = spec.also(window.period, window.limits);
     }
-    let (_, admin) = store::write(&arguments.dir, &arguments.operator)?;
-    let revision = admin.create_budget(spec.clone())?;
+    let Operator { operator, reason } = arguments.operator;
+    let answer = Desk::of_budgets(&arguments.dir).budgets(BudgetRequest::Create {
+        spec: Box::new(spec),
+        by: operator,
+        reason,
+    })?;
+    let BudgetAnswer::Created {
+        created: spec,
+        revision,
+    } = answer
+    else {
+        return Err(unexpected());
+    };
     if arguments.json {
         anstream::println!("{}", json!({ "created": spec, "revision": revision }));
         return Ok(GOOD);

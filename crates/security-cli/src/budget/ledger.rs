@@ -4,10 +4,13 @@ use std::path::PathBuf;
 
 use budget_enforcer::{Envelope, ReservationId};
 use clap::Args;
+use security_bundle::operator::{BudgetAnswer, BudgetRequest};
+use serde_json::json;
 use time::OffsetDateTime;
 
 use super::entry::{self, Kind};
-use super::{envelope, store};
+use super::envelope;
+use crate::desk::{Desk, unexpected};
 use crate::{Answer, GOOD, output, times};
 
 /// Show what was booked, and what operators did; the oldest first
@@ -41,36 +44,29 @@ pub(crate) struct Arguments {
     json: bool,
 }
 
-pub(crate) fn run(arguments: &Arguments) -> Answer {
-    let mut store = store::read(&arguments.dir)?;
-    if let Some(envelope) = &arguments.envelope {
-        // Silence about one that there is not would pass for an answer.
-        store.enforcer.utilization(envelope.clone())?;
+pub(crate) fn run(arguments: Arguments) -> Answer {
+    let answer = Desk::of_budgets(&arguments.dir).budgets(BudgetRequest::Ledger {
+        envelope: arguments.envelope,
+        kinds: arguments.kind.into_iter().map(|kind| kind.0).collect(),
+        reservation: arguments.reservation,
+        since: arguments.since,
+        until: arguments.until,
+        newest: arguments.newest,
+    })?;
+    let BudgetAnswer::Ledger(entries) = answer else {
+        return Err(unexpected());
+    };
+    if arguments.json {
+        let entries: Vec<_> = entries.iter().map(|entry| json!(entry)).collect();
+        output::write(|out| {
+            let mut entries = entries.iter();
+            entries.try_for_each(|entry| writeln!(out, "{entry}"))
+        })?;
+        return Ok(GOOD);
     }
-    let mut entries = entry::all(&mut store)?;
-    entries.retain(|entry| {
-        let concerns = |wanted: &Envelope| {
-            let mut lines = entry.lines.iter();
-            lines.any(|(named, _)| store.history.and_above(named).any(|above| above == *wanted))
-        };
-        arguments.envelope.as_ref().is_none_or(concerns)
-            && (arguments.kind.is_empty() || arguments.kind.contains(&entry.kind))
-            && (arguments.reservation.is_none() || arguments.reservation == entry.reservation)
-            && arguments.since.is_none_or(|since| entry.at >= since)
-            && arguments.until.is_none_or(|until| entry.at < until)
-    });
-    let skipped = entries
-        .len()
-        .saturating_sub(arguments.newest.unwrap_or(usize::MAX));
     output::write(|out| {
-        let mut shown = entries.iter().skip(skipped);
-        shown.try_for_each(|entry| {
-            if arguments.json {
-                writeln!(out, "{}", entry.json())
-            } else {
-                writeln!(out, "{}", entry.line())
-            }
-        })
+        let mut entries = entries.iter();
+        entries.try_for_each(|entry| writeln!(out, "{}", entry::line(entry)))
     })?;
     Ok(GOOD)
 }

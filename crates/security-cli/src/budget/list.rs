@@ -3,11 +3,13 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use budget_enforcer::{BudgetId, Envelope, Utilization};
+use budget_enforcer::{BudgetId, Envelope};
 use clap::Args;
+use security_bundle::operator::{BudgetAnswer, BudgetRequest, EnvelopeNow};
+use serde_json::json;
 
-use super::store::{self, Store};
 use super::{envelope, figures};
+use crate::desk::{Desk, unexpected};
 use crate::failure::Failure;
 use crate::table::Align::{Left, Right};
 use crate::table::Table;
@@ -29,12 +31,15 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Answer {
-    let store = store::read(&arguments.dir)?;
-    let listed = listed(&store, arguments.sessions)?;
+    let answer = Desk::of_budgets(&arguments.dir).budgets(BudgetRequest::List {
+        sessions: arguments.sessions,
+    })?;
+    let BudgetAnswer::Listed(listed) = answer else {
+        return Err(unexpected());
+    };
     if arguments.json {
-        let json = |usage| figures::envelope_json(usage, &store.history);
-        let mut listed = listed.iter();
-        output::write(|out| listed.try_for_each(|(_, usage)| writeln!(out, "{}", json(usage))))?;
+        let listed: Vec<_> = listed.iter().map(|now| json!(now)).collect();
+        output::write(|out| listed.iter().try_for_each(|now| writeln!(out, "{now}")))?;
     } else if listed.is_empty() {
         let dim = paint::DIM;
         anstream::eprintln!("{dim}no budgets yet: `secstack budget create` makes them{dim:#}");
@@ -45,43 +50,7 @@ pub(crate) fn run(arguments: &Arguments) -> Answer {
     Ok(GOOD)
 }
 
-/// Budgets with their depth, each before those under it; then the sessions.
-fn listed(store: &Store, with_sessions: bool) -> Result<Vec<(usize, Utilization)>, Failure> {
-    let mut under: BTreeMap<Option<BudgetId>, Vec<Utilization>> = BTreeMap::new();
-    for usage in store.enforcer.summary()?.budgets {
-        if let Envelope::Budget(id) = &usage.envelope {
-            let parent = store.history.parent(id).cloned();
-            under.entry(parent).or_default().push(usage);
-        }
-    }
-    let mut listed = Vec::new();
-    // The next to list is the last; the summary is by name.
-    let next = |found: Option<Vec<Utilization>>, depth: usize| {
-        found
-            .into_iter()
-            .flatten()
-            .rev()
-            .map(move |usage| (depth, usage))
-    };
-    let mut open: Vec<_> = next(under.remove(&None), 0).collect();
-    while let Some((depth, usage)) = open.pop() {
-        if let Envelope::Budget(id) = &usage.envelope {
-            open.extend(next(
-                under.remove(&Some(id.clone())),
-                depth.saturating_add(1),
-            ));
-        }
-        listed.push((depth, usage));
-    }
-    if with_sessions {
-        for id in store.history.sessions.keys() {
-            listed.push((0, store.enforcer.utilization(id)?));
-        }
-    }
-    Ok(listed)
-}
-
-fn table(listed: &[(usize, Utilization)]) -> Result<Table, Failure> {
+fn table(listed: &[EnvelopeNow]) -> Result<Table, Failure> {
     let mut table = Table::new(&[
         ("BUDGET", Left),
         ("STATE", Left),
@@ -93,13 +62,24 @@ fn table(listed: &[(usize, Utilization)]) -> Result<Table, Failure> {
         ("AVAILABLE", Right),
         ("USED", Right),
     ]);
-    for (depth, usage) in listed {
-        let name = format!("{}{}", "  ".repeat(*depth), envelope::name(&usage.envelope));
-        let mut first = Some([name, figures::state(usage.state).to_owned()]);
-        for window in usage.windows() {
+    // Each stands before those under it.
+    let mut depths: BTreeMap<&BudgetId, usize> = BTreeMap::new();
+    for now in listed {
+        let parent = now
+            .set_up
+            .as_ref()
+            .and_then(|set_up| set_up.parent.as_ref());
+        let above = parent.and_then(|parent| depths.get(parent));
+        let depth = above.map_or(0, |above| above.saturating_add(1));
+        if let Envelope::Budget(id) = &now.envelope {
+            depths.insert(id, depth);
+        }
+        let name = format!("{}{}", "  ".repeat(depth), envelope::name(&now.envelope));
+        let mut first = Some([name, figures::state(now.state).to_owned()]);
+        for window in &now.windows {
             let mut period = Some(window.period.to_string());
-            let limited = figures::touched(window).filter(|(_, usage)| usage.limit.is_some());
-            for (dimension, usage) in limited {
+            let limited = window.figures.rows();
+            for (dimension, usage) in limited.filter(|(_, usage)| usage.limit.is_some()) {
                 let [name, state] = first.take().unwrap_or_default();
                 table.push([
                     name,
@@ -107,10 +87,10 @@ fn table(listed: &[(usize, Utilization)]) -> Result<Table, Failure> {
                     period.take().unwrap_or_default(),
                     dimension.to_string(),
                     figures::limit(usage.limit),
-                    figures::exact(figures::spent(dimension, usage)?),
+                    figures::exact(figures::spent(dimension, &usage)?),
                     figures::exact(usage.reserved),
                     figures::limit(usage.available),
-                    figures::percent(usage),
+                    figures::percent(usage.used_percent),
                 ]);
             }
         }

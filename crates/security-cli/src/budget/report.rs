@@ -5,12 +5,12 @@ use std::path::PathBuf;
 
 use budget_enforcer::{Dimension, Envelope, Quantity};
 use clap::Args;
-use serde_json::{Map, Value, json};
+use security_bundle::operator::{BudgetAnswer, BudgetRequest, WindowSums};
+use serde_json::json;
 use time::OffsetDateTime;
 
-use super::sums::{self, Section};
-use super::{entry, envelope, figures, store};
-use crate::failure::Failure;
+use super::{envelope, figures};
+use crate::desk::{Desk, unexpected};
 use crate::table::Align::{Left, Right};
 use crate::table::Table;
 use crate::{Answer, GOOD, output, paint, times};
@@ -43,35 +43,19 @@ pub(crate) struct Arguments {
     json: bool,
 }
 
-pub(crate) fn run(arguments: &Arguments) -> Answer {
-    let mut store = store::read(&arguments.dir)?;
-    if let Some(envelope) = &arguments.envelope {
-        store.enforcer.utilization(envelope.clone())?;
-    }
-    let entries = entry::all(&mut store)?;
-    let mut sections = sums::of(&store, &entries)?;
-    sections.retain(|section| {
-        let wanted = match (&arguments.envelope, &section.envelope) {
-            (Some(wanted), envelope) => store
-                .history
-                .and_above(envelope)
-                .any(|above| above == *wanted),
-            (None, Envelope::Session(_)) => arguments.sessions,
-            (None, Envelope::Budget(_)) => true,
-        };
-        let window = &section.window;
-        wanted
-            && arguments
-                .since
-                .is_none_or(|since| window.end_at.is_none_or(|end| end > since))
-            && arguments.until.is_none_or(|until| window.start_at < until)
-    });
-    let rows = rows(&sections)?;
+pub(crate) fn run(arguments: Arguments) -> Answer {
+    let answer = Desk::of_budgets(&arguments.dir).budgets(BudgetRequest::Report {
+        envelope: arguments.envelope,
+        sessions: arguments.sessions,
+        since: arguments.since,
+        until: arguments.until,
+    })?;
+    let BudgetAnswer::Report(windows) = answer else {
+        return Err(unexpected());
+    };
+    let rows = rows(&windows);
     if arguments.json {
-        let objects = sections
-            .iter()
-            .map(json_of)
-            .collect::<Result<Vec<_>, _>>()?;
+        let objects: Vec<_> = windows.iter().map(|window| json!(window)).collect();
         output::write(|out| {
             objects
                 .iter()
@@ -90,49 +74,36 @@ pub(crate) fn run(arguments: &Arguments) -> Answer {
 
 /// A dimension of a window in which something was booked.
 struct Row<'a> {
-    section: &'a Section,
+    window: &'a WindowSums,
     dimension: Dimension,
-    sums: [(&'static str, Quantity); 9],
+    sums: [Quantity; 9],
 }
 
-fn rows(sections: &[Section]) -> Result<Vec<Row<'_>>, Failure> {
-    let mut rows = Vec::new();
-    for section in sections {
-        for (dimension, sums) in named(section)? {
-            rows.push(Row {
-                section,
-                dimension,
-                sums,
-            });
-        }
-    }
-    Ok(rows)
+fn rows(windows: &[WindowSums]) -> Vec<Row<'_>> {
+    let of_window = |window| {
+        let booked: &WindowSums = window;
+        booked.sums.rows().map(move |(dimension, sums)| Row {
+            window,
+            dimension,
+            // In the order of columns.
+            sums: [
+                sums.reserved,
+                sums.settled,
+                sums.recorded,
+                sums.released,
+                sums.expired,
+                sums.expired_spent,
+                sums.refunded,
+                sums.spent,
+                sums.overspent,
+            ],
+        })
+    };
+    windows.iter().flat_map(of_window).collect()
 }
 
-type Named = (Dimension, [(&'static str, Quantity); 9]);
-
-fn named(section: &Section) -> Result<Vec<Named>, Failure> {
-    let mut found = Vec::new();
-    for (dimension, sums) in Dimension::ALL.into_iter().zip(&section.sums) {
-        let named = sums::named(dimension, sums).ok_or_else(|| {
-            Failure::new(format!(
-                "the sums of {dimension} of `{}` do not come out within 64 bits",
-                envelope::name(&section.envelope)
-            ))
-        })?;
-        if named.iter().any(|(_, quantity)| quantity.units() > 0) {
-            found.push((dimension, named));
-        }
-    }
-    Ok(found)
-}
-
-fn start(section: &Section) -> Option<String> {
-    // A lifetime's is the earliest instant that there is.
-    section
-        .window
-        .end_at
-        .map(|_| times::shown(section.window.start_at))
+fn start(row: &Row<'_>) -> Option<String> {
+    row.window.window_start.map(times::shown)
 }
 
 fn table(rows: &[Row<'_>]) -> Table {
@@ -153,12 +124,12 @@ fn table(rows: &[Row<'_>]) -> Table {
     ]);
     for row in rows {
         let texts = [
-            envelope::name(&row.section.envelope),
-            row.section.period.to_string(),
-            start(row.section).unwrap_or_else(|| "-".to_owned()),
+            envelope::name(&row.window.envelope),
+            row.window.period.to_string(),
+            start(row).unwrap_or_else(|| "-".to_owned()),
             row.dimension.to_string(),
         ];
-        let numbers = row.sums.map(|(_, quantity)| figures::exact(quantity));
+        let numbers = row.sums.map(figures::exact);
         table.push(texts.into_iter().chain(numbers));
     }
     table
@@ -172,15 +143,15 @@ fn csv(rows: &[Row<'_>], out: &mut dyn Write) -> io::Result<()> {
         ",reserved,settled,recorded,released,expired,expired_spent,refunded,spent,overspent\r\n"
     )?;
     for row in rows {
-        let end = row.section.window.end_at.map(times::shown);
+        let end = row.window.window_end.map(times::shown);
         let texts = [
-            envelope::name(&row.section.envelope),
-            row.section.period.to_string(),
-            start(row.section).unwrap_or_default(),
+            envelope::name(&row.window.envelope),
+            row.window.period.to_string(),
+            start(row).unwrap_or_default(),
             end.unwrap_or_default(),
             row.dimension.to_string(),
         ];
-        let numbers = row.sums.map(|(_, quantity)| figures::exact(quantity));
+        let numbers = row.sums.map(figures::exact);
         let cells: Vec<_> = texts
             .iter()
             .chain(&numbers)
@@ -204,22 +175,6 @@ fn cell(text: &str) -> String {
     } else {
         format!("{apostrophe}{text}")
     }
-}
-
-fn json_of(section: &Section) -> Result<Value, Failure> {
-    let mut said = json!({
-        "envelope": section.envelope,
-        "period": section.period,
-        "window_start": start(section),
-        "window_end": section.window.end_at.map(times::shown),
-    });
-    for (dimension, sums) in named(section)? {
-        let sums = sums.map(|(name, quantity)| (name.to_owned(), figures::json_of(quantity)));
-        if let Some(said) = said.as_object_mut() {
-            said.insert(dimension.name().into(), Map::from_iter(sums).into());
-        }
-    }
-    Ok(said)
 }
 
 #[cfg(test)]

@@ -3,15 +3,14 @@
 use std::io::{self, Write};
 use std::path::PathBuf;
 
-use budget_enforcer::{Envelope, EnvelopeState, ReservationId, Utilization, WindowUsage};
+use budget_enforcer::{Envelope, EnvelopeState};
 use clap::Args;
-use serde_json::{Value, json};
+use security_bundle::operator::{BudgetAnswer, BudgetRequest, EnvelopeNow, HoldNow, WindowNow};
+use serde_json::json;
 
-use super::history::Hold;
 use super::limits::shown;
-use super::store::{self, Store};
 use super::{envelope, figures};
-use crate::failure::Failure;
+use crate::desk::{Desk, unexpected};
 use crate::table::Align::{Left, Right};
 use crate::table::Table;
 use crate::{Answer, GOOD, output, paint, times};
@@ -31,39 +30,30 @@ pub(crate) struct Arguments {
     json: bool,
 }
 
-pub(crate) fn run(arguments: &Arguments) -> Answer {
-    let store = store::read(&arguments.dir)?;
-    let usage = store.enforcer.utilization(arguments.id.clone())?;
-    let blocked = blocked(&store, &arguments.id)?;
-    let now = store.enforcer.now();
-    let on_it = |hold: &Hold| {
-        let mut lines = hold.lines.iter();
-        lines.any(|(named, _)| {
-            store
-                .history
-                .and_above(named)
-                .any(|above| above == arguments.id)
-        })
+pub(crate) fn run(arguments: Arguments) -> Answer {
+    let answer = Desk::of_budgets(&arguments.dir).budgets(BudgetRequest::Show {
+        envelope: arguments.id,
+    })?;
+    let BudgetAnswer::Envelope {
+        now,
+        blocked_by,
+        holds,
+    } = answer
+    else {
+        return Err(unexpected());
     };
-    let mut holds: Vec<_> = store.history.holds.iter().collect();
-    holds.retain(|(_, hold)| hold.expires_at > now && on_it(hold));
-    holds.sort_by_key(|(id, hold)| (hold.at, **id));
     if arguments.json {
-        let mut said = figures::envelope_json(&usage, &store.history);
+        let mut said = json!(now);
         if let Some(said) = said.as_object_mut() {
-            said.insert("blocked_by".into(), json!(blocked));
-            let holds: Vec<_> = holds
-                .iter()
-                .map(|(id, hold)| hold_json(**id, hold))
-                .collect();
-            said.insert("holds".into(), holds.into());
+            said.insert("blocked_by".into(), json!(blocked_by));
+            said.insert("holds".into(), json!(holds));
         }
         anstream::println!("{said}");
         return Ok(GOOD);
     }
     output::write(|out| {
-        about(out, &usage, &store, blocked.as_ref())?;
-        for window in usage.windows() {
+        about(out, &now, blocked_by.as_ref())?;
+        for window in &now.windows {
             writeln!(out)?;
             figures_of(window, out)?;
         }
@@ -76,28 +66,13 @@ pub(crate) fn run(arguments: &Arguments) -> Answer {
     Ok(GOOD)
 }
 
-/// The nearest budget above that admits nothing.
-fn blocked(store: &Store, envelope: &Envelope) -> Result<Option<Envelope>, Failure> {
-    for above in store.history.and_above(envelope).skip(1) {
-        if store.enforcer.utilization(above.clone())?.state != EnvelopeState::Active {
-            return Ok(Some(above));
-        }
-    }
-    Ok(None)
-}
-
-fn about(
-    out: &mut dyn Write,
-    usage: &Utilization,
-    store: &Store,
-    blocked: Option<&Envelope>,
-) -> io::Result<()> {
+fn about(out: &mut dyn Write, now: &EnvelopeNow, blocked: Option<&Envelope>) -> io::Result<()> {
     let (head, dim) = (paint::HEAD, paint::DIM);
-    let style = match usage.state {
+    let style = match now.state {
         EnvelopeState::Active => paint::GOOD,
         EnvelopeState::Suspended | EnvelopeState::Closed => paint::WARN,
     };
-    let (name, state) = (envelope::name(&usage.envelope), figures::state(usage.state));
+    let (name, state) = (envelope::name(&now.envelope), figures::state(now.state));
     write!(out, "{head}{name}{head:#}  {style}{state}{style:#}")?;
     if let Some(above) = blocked {
         let warn = paint::WARN;
@@ -109,42 +84,30 @@ fn about(
     }
     writeln!(out)?;
     let mut line = |name: &str, value: &str| writeln!(out, "{dim}{name:<9}{dim:#}  {value}");
-    match &usage.envelope {
-        Envelope::Session(id) => {
-            if let Some(at) = store.history.sessions.get(id) {
-                line("opened", &times::shown(*at))?;
-            }
-        }
-        Envelope::Budget(id) => {
-            let Some(created) = store.history.budgets.get(id) else {
-                return Ok(());
-            };
-            let spec = &created.spec;
-            let by = created
-                .by
-                .as_ref()
-                .map(|by| format!(" by {}", paint::plain(by.as_str())));
-            line(
-                "created",
-                &format!("{}{}", times::shown(created.at), by.unwrap_or_default()),
-            )?;
-            if let Some(parent) = &spec.parent {
-                line("under", &paint::plain(parent.as_str()))?;
-            }
-            line("zone", spec.zone.name())?;
-            let yes = |on: Option<bool>| if on == Some(true) { "yes" } else { "no" };
-            line("rollover", yes(spec.rollover))?;
-            line("overdraft", yes(spec.overdraft))?;
-        }
+    if let Some(at) = now.opened_at {
+        line("opened", &times::shown(at))?;
     }
-    Ok(())
+    let Some(set_up) = &now.set_up else {
+        return Ok(());
+    };
+    let by = set_up.created_by.as_ref();
+    let by = by.map(|by| format!(" by {}", paint::plain(by.as_str())));
+    let at = times::shown(set_up.created_at);
+    line("created", &format!("{at}{}", by.unwrap_or_default()))?;
+    if let Some(parent) = &set_up.parent {
+        line("under", &paint::plain(parent.as_str()))?;
+    }
+    line("zone", set_up.zone.name())?;
+    let yes = |on: Option<bool>| if on == Some(true) { "yes" } else { "no" };
+    line("rollover", yes(set_up.rollover))?;
+    line("overdraft", yes(set_up.overdraft))
 }
 
-fn figures_of(window: &WindowUsage, out: &mut dyn Write) -> io::Result<()> {
+fn figures_of(window: &WindowNow, out: &mut dyn Write) -> io::Result<()> {
     let head = paint::HEAD;
     write!(out, "{head}{}{head:#}", window.period)?;
-    if let Some(end) = window.window.end_at {
-        let (start, end) = (times::shown(window.window.start_at), times::shown(end));
+    if let Some((start, end)) = window.start_at.zip(window.resets_at) {
+        let (start, end) = (times::shown(start), times::shown(end));
         write!(out, "  since {start}, starts again {end}")?;
     }
     writeln!(out)?;
@@ -159,7 +122,7 @@ fn figures_of(window: &WindowUsage, out: &mut dyn Write) -> io::Result<()> {
         ("AVAILABLE", Right),
         ("USED", Right),
     ]);
-    for (dimension, usage) in figures::touched(window) {
+    for (dimension, usage) in window.figures.rows() {
         table.push([
             dimension.to_string(),
             figures::limit(usage.limit),
@@ -169,13 +132,13 @@ fn figures_of(window: &WindowUsage, out: &mut dyn Write) -> io::Result<()> {
             figures::exact(usage.overspent),
             figures::exact(usage.reserved),
             figures::limit(usage.available),
-            figures::percent(usage),
+            figures::percent(usage.used_percent),
         ]);
     }
     table.write(out)
 }
 
-fn hold_table(holds: &[(&ReservationId, &Hold)]) -> Table {
+fn hold_table(holds: &[HoldNow]) -> Table {
     let mut table = Table::new(&[
         ("RESERVATION", Left),
         ("TAKEN", Left),
@@ -183,29 +146,19 @@ fn hold_table(holds: &[(&ReservationId, &Hold)]) -> Table {
         ("CALL", Left),
         ("HOLDS", Left),
     ]);
-    for (id, hold) in holds {
-        let lines = hold.lines.iter();
-        let held = lines.map(|(named, held)| format!("{}: {}", envelope::name(named), shown(held)));
+    for hold in holds {
+        let lines = hold.charge.iter();
+        let held = lines.map(|line| {
+            let name = envelope::name(&line.envelope);
+            format!("{name}: {}", shown(&line.amounts))
+        });
         table.push([
-            id.to_string(),
-            times::shown(hold.at),
+            hold.reservation.to_string(),
+            hold.at.map_or_else(|| "-".to_owned(), times::shown),
             times::shown(hold.expires_at),
             if hold.started { "has left" } else { "waits" }.to_owned(),
             held.collect::<Vec<_>>().join("; "),
         ]);
     }
     table
-}
-
-fn hold_json(id: ReservationId, hold: &Hold) -> Value {
-    let lines = hold.lines.iter();
-    let lines =
-        lines.map(|(envelope, amounts)| json!({ "envelope": envelope, "amounts": amounts }));
-    json!({
-        "reservation": id,
-        "at": times::shown(hold.at),
-        "expires_at": times::shown(hold.expires_at),
-        "started": hold.started,
-        "charge": lines.collect::<Vec<_>>(),
-    })
 }

@@ -2,12 +2,14 @@
 
 use std::path::PathBuf;
 
-use budget_enforcer::{BudgetAdmin, BudgetError, Envelope, Revision};
+use budget_enforcer::Envelope;
 use clap::Args;
+use security_bundle::operator::{BudgetAnswer, BudgetRequest, EnvelopeAct};
 use serde_json::json;
 
+use super::envelope;
 use super::operator::Operator;
-use super::{envelope, store};
+use crate::desk::{Desk, unexpected};
 use crate::failure::Failure;
 use crate::{Answer, GOOD, paint};
 
@@ -38,40 +40,51 @@ pub(crate) struct Close {
     yes: bool,
 }
 
-pub(crate) fn suspend(arguments: &Arguments) -> Answer {
-    act(arguments, "suspended", BudgetAdmin::suspend)
+pub(crate) fn suspend(arguments: Arguments) -> Answer {
+    act(arguments, "suspended", BudgetRequest::Suspend)
 }
 
-pub(crate) fn resume(arguments: &Arguments) -> Answer {
-    act(arguments, "resumed", BudgetAdmin::resume)
+pub(crate) fn resume(arguments: Arguments) -> Answer {
+    act(arguments, "resumed", BudgetRequest::Resume)
 }
 
-pub(crate) fn close(arguments: &Close) -> Answer {
+pub(crate) fn close(arguments: Close) -> Answer {
     if !arguments.yes {
         return Err(Failure::new(format!(
             "closing `{}` is for good; say --yes if that is meant, or suspend it",
             envelope::name(&arguments.arguments.id)
         )));
     }
-    act(&arguments.arguments, "closed", BudgetAdmin::close)
+    act(arguments.arguments, "closed", BudgetRequest::Close)
 }
 
 fn act(
-    arguments: &Arguments,
+    arguments: Arguments,
     done: &str,
-    act: impl FnOnce(&BudgetAdmin, Envelope) -> Result<Revision, BudgetError>,
+    request: impl FnOnce(EnvelopeAct) -> BudgetRequest,
 ) -> Answer {
-    let Arguments { id, .. } = arguments;
-    let (_, admin) = store::write(&arguments.dir, &arguments.operator)?;
-    let revision = act(&admin, id.clone())?;
-    if arguments.json {
+    let Arguments {
+        dir,
+        id,
+        operator,
+        json,
+    } = arguments;
+    let answer = Desk::of_budgets(&dir).budgets(request(EnvelopeAct {
+        envelope: id.clone(),
+        by: operator.operator,
+        reason: operator.reason,
+    }))?;
+    let BudgetAnswer::Done { revision } = answer else {
+        return Err(unexpected());
+    };
+    if json {
         anstream::println!("{}", json!({ done: id, "revision": revision }));
     } else {
         let good = paint::GOOD;
         anstream::println!(
             "{good}{}{good:#}  {}",
             done.to_uppercase(),
-            envelope::name(id)
+            envelope::name(&id)
         );
     }
     Ok(GOOD)

@@ -1,24 +1,13 @@
 //! The journal in a data directory, opened by the one process that may have it open.
 
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
 
 use budget_enforcer::durable::{DurableError, DurableJournal};
-use budget_enforcer::{
-    BudgetAdmin, BudgetEnforcer, BudgetEnforcerConfig, BudgetError, BudgetJournal, Event, Revision,
-    StoreError,
-};
+use budget_enforcer::{BudgetAdmin, BudgetEnforcer, BudgetError};
+use security_bundle::operator::Books;
 
-use super::history::History;
-use super::operator::Operator;
 use crate::database;
 use crate::failure::Failure;
-
-/// The budgets of a directory, and all that happened to them. Nothing can be written through it.
-pub(super) struct Store {
-    pub(super) enforcer: BudgetEnforcer,
-    pub(super) history: History,
-}
 
 /// Makes an empty journal.
 pub(super) fn create(dir: &Path) -> Result<(), Failure> {
@@ -34,34 +23,16 @@ pub(super) fn create(dir: &Path) -> Result<(), Failure> {
     }
 }
 
-/// Reads all of a journal.
-pub(super) fn read(dir: &Path) -> Result<Store, Failure> {
-    let history = Arc::new(Mutex::new(History::default()));
-    let journal = ToRead {
-        journal: open(dir)?,
-        history: Arc::clone(&history),
-    };
-    let config = BudgetEnforcerConfig {
-        max_transactions: usize::MAX,
-        ..BudgetEnforcerConfig::default()
-    };
-    let (enforcer, _) = build(dir, config, journal)?;
-    let history = std::mem::take(&mut *history.lock().unwrap_or_else(PoisonError::into_inner));
-    Ok(Store { enforcer, history })
+/// Reads all of a journal. Nothing can be written through it.
+pub(crate) fn read(dir: &Path) -> Result<Books, Failure> {
+    Books::read(open(dir)?).map_err(|error| broken(dir, error))
 }
 
-/// Opens a journal to be changed in an operator's name.
-pub(super) fn write(
-    dir: &Path,
-    operator: &Operator,
-) -> Result<(BudgetEnforcer, BudgetAdmin), Failure> {
-    let (enforcer, admin) = build(dir, BudgetEnforcerConfig::default(), open(dir)?)?;
-    let admin = admin.acting_as(operator.operator.clone());
-    let admin = match &operator.reason {
-        Some(reason) => admin.because(reason)?,
-        None => admin,
-    };
-    Ok((enforcer, admin))
+/// Opens a journal to be changed.
+pub(crate) fn write(dir: &Path) -> Result<BudgetAdmin, Failure> {
+    let built = BudgetEnforcer::builder().journal(open(dir)?).build();
+    let (_, admin) = built.map_err(|error| broken(dir, error))?;
+    Ok(admin)
 }
 
 fn open(dir: &Path) -> Result<DurableJournal, Failure> {
@@ -71,23 +42,13 @@ fn open(dir: &Path) -> Result<DurableJournal, Failure> {
     options.open(dir).map_err(|error| refused(dir, error))
 }
 
-fn build(
-    dir: &Path,
-    config: BudgetEnforcerConfig,
-    journal: impl BudgetJournal,
-) -> Result<(BudgetEnforcer, BudgetAdmin), Failure> {
-    let built = BudgetEnforcer::builder()
-        .config(config)
-        .journal(journal)
-        .build();
-    built.map_err(|error| {
-        let failure = match error {
-            // It speaks of writing, and this was reading.
-            BudgetError::Store(error) => error.into(),
-            error => Failure::from(error),
-        };
-        failure.at(dir.display())
-    })
+fn broken(dir: &Path, error: BudgetError) -> Failure {
+    let failure = match error {
+        // It speaks of writing, and this was reading.
+        BudgetError::Store(error) => error.into(),
+        error => Failure::from(error),
+    };
+    failure.at(dir.display())
 }
 
 fn refused(dir: &Path, error: DurableError) -> Failure {
@@ -95,29 +56,5 @@ fn refused(dir: &Path, error: DurableError) -> Failure {
         DurableError::NotFound { .. } => database::not_there(dir, "budgets", "budget"),
         DurableError::InUse { .. } => database::in_use(dir),
         error => Failure::from(error).at(dir.display()),
-    }
-}
-
-/// A journal that tells all that ever happened, from its first event on, and takes nothing.
-struct ToRead {
-    journal: DurableJournal,
-    history: Arc<Mutex<History>>,
-}
-
-impl BudgetJournal for ToRead {
-    fn append(&self, _: Revision, _: &[Event]) -> Result<(), StoreError> {
-        Err(StoreError::failed("it was opened to be read"))
-    }
-
-    fn replay(
-        &self,
-        from: Revision,
-        each: &mut dyn FnMut(Event) -> Result<(), StoreError>,
-    ) -> Result<(), StoreError> {
-        let mut history = self.history.lock().unwrap_or_else(PoisonError::into_inner);
-        self.journal.replay(from, &mut |event| {
-            history.note(&event);
-            each(event)
-        })
     }
 }

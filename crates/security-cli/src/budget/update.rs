@@ -2,13 +2,14 @@
 
 use std::path::PathBuf;
 
-use budget_enforcer::{BudgetError, BudgetId, Dimension, Limits, Period, Quantity, WindowUsage};
+use budget_enforcer::{BudgetId, Dimension, Period};
 use clap::{ArgGroup, Args, ValueEnum};
+use security_bundle::operator::{BudgetAnswer, BudgetRequest};
 use serde_json::json;
 
 use super::limits::{LimitArguments, shown_limits};
 use super::operator::Operator;
-use super::store;
+use crate::desk::{Desk, unexpected};
 use crate::{Answer, GOOD, paint};
 
 /// Set limits of a budget; those that are not given stay, and so does what was spent
@@ -41,66 +42,51 @@ enum What {
     Cost,
 }
 
-pub(crate) fn run(arguments: &Arguments) -> Answer {
-    let Arguments { id, window, .. } = arguments;
-    let (enforcer, admin) = store::write(&arguments.dir, &arguments.operator)?;
-    let usage = enforcer.utilization(id)?;
-    let found = match window {
-        None => &usage.main,
-        Some(period) => usage
-            .windows()
-            .find(|usage| usage.period == *period)
-            .ok_or_else(|| BudgetError::NoWindow {
-                id: id.clone(),
-                period: *period,
-            })?,
+impl From<What> for Dimension {
+    fn from(what: What) -> Self {
+        match what {
+            What::Tokens => Self::Tokens,
+            What::Calls => Self::Calls,
+            What::Cost => Self::Cost,
+        }
+    }
+}
+
+pub(crate) fn run(arguments: Arguments) -> Answer {
+    let Operator { operator, reason } = arguments.operator;
+    let answer = Desk::of_budgets(&arguments.dir).budgets(BudgetRequest::Update {
+        budget: arguments.id,
+        limits: arguments.limits.limits(),
+        unlimited: arguments
+            .unlimited
+            .into_iter()
+            .map(Dimension::from)
+            .collect(),
+        window: arguments.window,
+        by: operator,
+        reason,
+    })?;
+    let BudgetAnswer::Updated {
+        updated,
+        window,
+        before,
+        after,
+        revision,
+    } = answer
+    else {
+        return Err(unexpected());
     };
-    let old = limits_of(found);
-    let new = changed(old, arguments);
-    let revision = match window {
-        None => admin.update_limit(id, new)?,
-        Some(period) => admin.update_window(id, *period, new)?,
-    };
-    let period = found.period;
     if arguments.json {
-        let said = json!({ "updated": id, "window": period, "before": old, "after": new, "revision": revision });
+        let said = json!({ "updated": updated, "window": window, "before": before, "after": after, "revision": revision });
         anstream::println!("{said}");
     } else {
         let good = paint::GOOD;
         anstream::println!(
-            "{good}UPDATED{good:#}  {}  {period} {} (was {})",
-            paint::plain(id.as_str()),
-            shown_limits(&new),
-            shown_limits(&old)
+            "{good}UPDATED{good:#}  {}  {window} {} (was {})",
+            paint::plain(updated.as_str()),
+            shown_limits(&after),
+            shown_limits(&before)
         );
     }
     Ok(GOOD)
-}
-
-fn limits_of(window: &WindowUsage) -> Limits {
-    let mut limits = Limits::NONE;
-    for dimension in Dimension::ALL {
-        match window.usage(dimension).limit {
-            Some(Quantity::Tokens(tokens)) => limits.tokens = Some(tokens),
-            Some(Quantity::Calls(calls)) => limits.calls = Some(calls),
-            Some(Quantity::Cost(cost)) => limits.cost = Some(cost),
-            None => {}
-        }
-    }
-    limits
-}
-
-fn changed(mut limits: Limits, arguments: &Arguments) -> Limits {
-    for what in &arguments.unlimited {
-        match what {
-            What::Tokens => limits.tokens = None,
-            What::Calls => limits.calls = None,
-            What::Cost => limits.cost = None,
-        }
-    }
-    let given = arguments.limits.limits();
-    limits.tokens = given.tokens.or(limits.tokens);
-    limits.calls = given.calls.or(limits.calls);
-    limits.cost = given.cost.or(limits.cost);
-    limits
 }

@@ -4,9 +4,10 @@ use std::path::PathBuf;
 
 use clap::Args;
 use consent::OperatorId;
+use security_bundle::operator::{ConsentAnswer, ConsentRequest};
 use serde_json::json;
 
-use super::store;
+use crate::desk::{Desk, unexpected};
 use crate::{Answer, GOOD, paint, times};
 
 /// Accept this machine's time, even if it is earlier than what was read before
@@ -28,9 +29,14 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) fn run(arguments: Arguments) -> Answer {
-    let (gate, ledger) = store::open(&arguments.dir)?;
-    let revision = ledger.accept_clock(arguments.by, &arguments.reason)?;
-    let at = times::shown(gate.now());
+    let answer = Desk::of_consent(&arguments.dir)?.consent(ConsentRequest::AcceptClock {
+        by: arguments.by,
+        reason: arguments.reason,
+    })?;
+    let ConsentAnswer::ClockAccepted { accepted, revision } = answer else {
+        return Err(unexpected());
+    };
+    let at = times::shown(accepted);
     if arguments.json {
         anstream::println!("{}", json!({ "accepted": at, "revision": revision }));
     } else {

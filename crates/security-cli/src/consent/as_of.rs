@@ -1,15 +1,15 @@
 //! `secstack consent as-of`: what was permitted at a past instant.
 
 use std::path::PathBuf;
-use std::process::ExitCode;
 
 use clap::Args;
-use consent::{ConsentDecision, RecordFilter};
+use security_bundle::operator::{ConsentAnswer, ConsentRequest};
 use serde_json::json;
 use time::OffsetDateTime;
 
+use super::show;
 use super::what::What;
-use super::{show, store};
+use crate::desk::{Desk, unexpected};
 use crate::{Answer, GOOD, no, paint, times};
 
 /// Say what was permitted at a past instant, or which consents were in force then
@@ -31,38 +31,41 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) fn run(arguments: Arguments) -> Answer {
-    let (_, ledger) = store::open(&arguments.dir)?;
-    let then = ledger.as_of(arguments.at);
-    if let Some(query) = arguments.what.query() {
-        return Ok(tell(&then.check(&query), arguments.json));
-    }
-    let records = then.records(&RecordFilter {
+    let answer = Desk::of_consent(&arguments.dir)?.consent(ConsentRequest::AsOf {
+        at: arguments.at,
         extent: arguments.what.extent(),
-        in_force: true,
-        ..RecordFilter::default()
-    });
-    show::list(&records, |id| then.state_of(id), arguments.json)
+    })?;
+    match answer {
+        ConsentAnswer::Records(records) => show::list(&records, arguments.json),
+        decided => tell(&decided, arguments.json),
+    }
 }
 
-fn tell(decision: &ConsentDecision, json: bool) -> ExitCode {
-    let (code, reason) = (decision.code(), decision.reason().to_string());
+fn tell(answer: &ConsentAnswer, json: bool) -> Answer {
+    let ConsentAnswer::Decided {
+        allowed,
+        code,
+        reason,
+        record_id,
+        at,
+        revision,
+    } = answer
+    else {
+        return Err(unexpected());
+    };
     if json {
         let said = json!({
-            "allowed": decision.allowed(),
+            "allowed": allowed,
             "code": code,
             "reason": reason,
-            "record_id": decision.record_id(),
-            "at": times::shown(decision.at()),
-            "revision": decision.revision(),
+            "record_id": record_id,
+            "at": times::shown(*at),
+            "revision": revision,
         });
         anstream::println!("{said}");
     } else {
-        let style = if decision.allowed() {
-            paint::GOOD
-        } else {
-            paint::BAD
-        };
-        anstream::println!("{style}{code}{style:#}  {}", paint::plain(&reason));
+        let style = if *allowed { paint::GOOD } else { paint::BAD };
+        anstream::println!("{style}{code}{style:#}  {}", paint::plain(reason));
     }
-    if decision.allowed() { GOOD } else { no() }
+    Ok(if *allowed { GOOD } else { no() })
 }

@@ -4,8 +4,10 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
+use security_bundle::operator::{ConsentAnswer, ConsentRequest};
 
-use super::{show, store};
+use super::show;
+use crate::desk::{Desk, unexpected};
 use crate::{Answer, times};
 
 /// List the consents that end soon, the earliest end first; those that were renewed are left out
@@ -22,7 +24,11 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Answer {
-    let (_, ledger) = store::open(&arguments.dir)?;
-    let ending = ledger.expiring(arguments.within);
-    show::list(&ending, |id| ledger.state_of(id), arguments.json)
+    let answer = Desk::of_consent(&arguments.dir)?.consent(ConsentRequest::Expiring {
+        within: arguments.within,
+    })?;
+    let ConsentAnswer::Records(ending) = answer else {
+        return Err(unexpected());
+    };
+    show::list(&ending, arguments.json)
 }

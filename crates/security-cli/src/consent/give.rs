@@ -1,15 +1,17 @@
 //! `secstack consent give` and `renew`: what somebody agreed to.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use consent::{
-    AgentId, DataType, Grant, GrantorId, Method, Notice, NoticeHash, NoticeId, NoticeVersion,
-    Operation, Purpose, RecordId, Renewal, SubjectId,
+    AgentId, DataType, GrantorId, Method, Notice, NoticeHash, NoticeId, NoticeVersion, Operation,
+    Purpose, RecordId, SubjectId,
 };
+use security_bundle::operator::{ConsentAnswer, ConsentRequest, Purposes};
 use time::OffsetDateTime;
 
-use super::{store, told, what};
+use super::{told, what};
+use crate::desk::{Desk, unexpected};
 use crate::{Answer, GOOD, times};
 
 /// Record that somebody agreed that an agent uses data for a purpose
@@ -94,50 +96,48 @@ impl How {
 
 pub(crate) fn give(arguments: Give) -> Answer {
     let Give {
-        agent, data, how, ..
+        dir,
+        agent,
+        data,
+        purpose,
+        blanket: _,
+        subject,
+        operation,
+        valid_from,
+        how,
     } = arguments;
-    let notice = how.notice();
-    let mut grant = match arguments.purpose {
-        Some(purpose) => Grant::new(agent, data, purpose, how.by),
-        None => Grant::blanket(agent, data, how.by),
+    let request = ConsentRequest::Give {
+        agent,
+        data_type: data,
+        // Without one it is said to be blanket: clap sees to that.
+        purposes: purpose.map_or(Purposes::Every, Purposes::Named),
+        subject,
+        operation,
+        valid_from,
+        expires_at: how.expires_at,
+        notice: how.notice(),
+        method: how.method,
+        by: how.by,
     };
-    if let Some(subject) = arguments.subject {
-        grant = grant.subject(subject);
-    }
-    if let Some(operation) = arguments.operation {
-        grant = grant.operation(operation);
-    }
-    if let Some(from) = arguments.valid_from {
-        grant = grant.valid_from(from);
-    }
-    if let Some(end) = how.expires_at {
-        grant = grant.expires_at(end);
-    }
-    if let Some(notice) = notice {
-        grant = grant.notice(notice);
-    }
-    if let Some(method) = how.method {
-        grant = grant.method(method);
-    }
-    let (_, ledger) = store::open(&arguments.dir)?;
-    told::tell("GIVEN", &*ledger.record(grant)?, how.json)?;
-    Ok(GOOD)
+    tell(&dir, request, "GIVEN", how.json)
 }
 
 pub(crate) fn renew(arguments: Renew) -> Answer {
-    let how = arguments.how;
-    let notice = how.notice();
-    let mut renewal = Renewal::new(arguments.record, how.by);
-    if let Some(end) = how.expires_at {
-        renewal = renewal.expires_at(end);
+    let Renew { dir, record, how } = arguments;
+    let request = ConsentRequest::Renew {
+        record,
+        expires_at: how.expires_at,
+        notice: how.notice(),
+        method: how.method,
+        by: how.by,
+    };
+    tell(&dir, request, "RENEWED", how.json)
+}
+
+fn tell(dir: &Path, request: ConsentRequest, done: &str, json: bool) -> Answer {
+    match Desk::of_consent(dir)?.consent(request)? {
+        ConsentAnswer::Given(record) => told::tell(done, &record, json)?,
+        _ => return Err(unexpected()),
     }
-    if let Some(notice) = notice {
-        renewal = renewal.notice(notice);
-    }
-    if let Some(method) = how.method {
-        renewal = renewal.method(method);
-    }
-    let (_, ledger) = store::open(&arguments.dir)?;
-    told::tell("RENEWED", &*ledger.renew(renewal)?, how.json)?;
     Ok(GOOD)
 }

@@ -3,10 +3,12 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use consent::{NoticeHash, NoticeId, NoticePublication, NoticeVersion, OperatorId};
+use consent::{ConsentRecord, NoticeHash, NoticeId, NoticeVersion, OperatorId};
+use security_bundle::operator::{ConsentAnswer, ConsentRequest};
 use serde_json::json;
 
-use super::{store, told};
+use super::told;
+use crate::desk::{Desk, unexpected};
 use crate::{Answer, GOOD, paint};
 
 /// Publish a version of a notice; consents under earlier versions end, unless they stay good
@@ -36,20 +38,23 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) fn run(arguments: Arguments) -> Answer {
-    let (_, ledger) = store::open(&arguments.dir)?;
-    let mut notice = NoticePublication::new(arguments.notice, arguments.version, arguments.sha256);
-    if arguments.earlier_stay_good {
-        notice = notice.earlier_consents_stay_good();
-    }
-    let published = ledger.publish_notice(notice, arguments.by, &arguments.reason);
-    let published = published.map_err(store::not_done)?;
-    let event = published.event();
+    let answer = Desk::of_consent(&arguments.dir)?.consent(ConsentRequest::PublishNotice {
+        notice: arguments.notice,
+        version: arguments.version,
+        sha256: arguments.sha256,
+        earlier_stay_good: arguments.earlier_stay_good,
+        by: arguments.by,
+        reason: arguments.reason,
+    })?;
+    let ConsentAnswer::Published {
+        published: event,
+        superseded,
+    } = answer
+    else {
+        return Err(unexpected());
+    };
     if arguments.json {
-        let ended: Vec<_> = published
-            .superseded()
-            .iter()
-            .map(|ended| ended.record_id())
-            .collect();
+        let ended: Vec<_> = superseded.iter().map(ConsentRecord::record_id).collect();
         anstream::println!("{}", json!({ "published": event, "superseded": ended }));
         return Ok(GOOD);
     }
@@ -59,7 +64,7 @@ pub(crate) fn run(arguments: Arguments) -> Answer {
         paint::plain(event.notice.as_str()),
         paint::plain(event.version.as_str())
     );
-    for ended in published.superseded() {
+    for ended in &superseded {
         let (id, what) = (ended.record_id(), told::extent(ended.extent()));
         anstream::println!("  {dim}ends{dim:#}  {id}  {what}");
     }

@@ -4,11 +4,12 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
-use consent::{AgentId, ReportOptions};
-use serde_json::json;
+use consent::{AgentId, Extent};
+use security_bundle::operator::{ConsentAnswer, ConsentRequest};
 use time::OffsetDateTime;
 
-use super::{store, used};
+use super::used;
+use crate::desk::{Desk, unexpected};
 use crate::{Answer, GOOD, output, times};
 
 /// Report on consent: how much of it there is, what ends soon, and what happened; as Markdown or JSON
@@ -40,31 +41,45 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) fn run(arguments: Arguments) -> Answer {
-    let (_, ledger) = store::open(&arguments.dir)?;
+    let desk = Desk::of_consent(&arguments.dir)?;
     let uses = match &arguments.log {
         Some(log) => {
+            let records = desk.consent(ConsentRequest::Records {
+                extent: Extent::default(),
+                kind: None,
+                in_force: false,
+            })?;
+            let ConsentAnswer::Records(records) = records else {
+                return Err(unexpected());
+            };
             let agent = arguments.agent.as_ref();
             let log = crate::audit::reader(log, arguments.vkey.as_deref())?;
-            Some(used::after_withdrawal(&log, &ledger, agent)?)
+            Some(used::after_withdrawal(&log, &records, agent)?)
         }
         None => None,
     };
-    let mut options = ReportOptions::default();
-    options.agent = arguments.agent;
-    options.since = arguments.since;
-    options.until = arguments.until;
-    options.expiring_within = arguments.within;
-    let report = ledger.report(&options);
+    let answer = desk.consent(ConsentRequest::Report {
+        agent: arguments.agent,
+        since: arguments.since,
+        until: arguments.until,
+        within: arguments.within,
+    })?;
+    let ConsentAnswer::Report {
+        mut report,
+        markdown,
+    } = answer
+    else {
+        return Err(unexpected());
+    };
+    if let (Some(said), Some(uses)) = (report.as_object_mut(), &uses) {
+        let uses: Vec<_> = uses.iter().map(used::Use::json).collect();
+        said.insert("used_after_withdrawal".into(), uses.into());
+    }
     output::write(|out| {
         if arguments.json {
-            let mut said = json!(report);
-            if let (Some(said), Some(uses)) = (said.as_object_mut(), &uses) {
-                let uses: Vec<_> = uses.iter().map(used::Use::json).collect();
-                said.insert("used_after_withdrawal".into(), uses.into());
-            }
-            return writeln!(out, "{said}");
+            return writeln!(out, "{report}");
         }
-        write!(out, "{}", report.to_markdown())?;
+        write!(out, "{markdown}")?;
         match &uses {
             Some(uses) => used::markdown(uses, out),
             None => Ok(()),

@@ -1,14 +1,14 @@
 //! `secstack consent show`: the records, or all that became of one.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use clap::{Args, ValueEnum};
-use consent::{Change, ConsentRecord, Proof, RecordFilter, RecordId, RecordKind, RecordState};
+use consent::{Change, ConsentRecord, Proof, RecordId, RecordKind};
+use security_bundle::operator::{ConsentAnswer, ConsentRequest, RecordNow};
 
 use super::what::What;
-use super::{store, told, what};
-use crate::failure::Failure;
+use super::{told, what};
+use crate::desk::{Desk, unexpected};
 use crate::table::Align::Left;
 use crate::table::Table;
 use crate::trust::show::lines;
@@ -43,34 +43,29 @@ enum Kind {
 }
 
 pub(crate) fn run(arguments: Arguments) -> Answer {
-    let (_, ledger) = store::open(&arguments.dir)?;
-    if let Some(id) = arguments.record {
-        let proof = ledger.prove(id);
-        let proof = proof.ok_or_else(|| Failure::new(format!("there is no record {id}")))?;
-        return one(&proof, arguments.json);
-    }
-    let filter = RecordFilter {
-        extent: arguments.what.extent(),
-        kind: arguments.kind.map(|kind| match kind {
-            Kind::Given => RecordKind::Given,
-            Kind::Refused => RecordKind::Refused,
-            Kind::Withdrawn => RecordKind::Withdrawn,
-        }),
-        in_force: arguments.in_force,
-        ..RecordFilter::default()
+    let request = match arguments.record {
+        Some(record) => ConsentRequest::Record { record },
+        None => ConsentRequest::Records {
+            extent: arguments.what.extent(),
+            kind: arguments.kind.map(|kind| match kind {
+                Kind::Given => RecordKind::Given,
+                Kind::Refused => RecordKind::Refused,
+                Kind::Withdrawn => RecordKind::Withdrawn,
+            }),
+            in_force: arguments.in_force,
+        },
     };
-    let records = ledger.records(&filter);
-    list(&records, |id| ledger.state_of(id), arguments.json)
+    match Desk::of_consent(&arguments.dir)?.consent(request)? {
+        ConsentAnswer::Record(proof) => one(&proof, arguments.json),
+        ConsentAnswer::Records(records) => list(&records, arguments.json),
+        _ => Err(unexpected()),
+    }
 }
 
 /// A row or a line for each record, with the state that it is in, or was.
-pub(super) fn list(
-    records: &[Arc<ConsentRecord>],
-    state: impl Fn(RecordId) -> Option<RecordState>,
-    json: bool,
-) -> Answer {
+pub(super) fn list(records: &[RecordNow], json: bool) -> Answer {
     if json {
-        let records: Vec<_> = records.iter().map(|record| &**record).collect();
+        let records: Vec<_> = records.iter().map(|now| &now.record).collect();
         return lines(&records);
     }
     if records.is_empty() {
@@ -86,14 +81,12 @@ pub(super) fn list(
         ("BY", Left),
         ("WHAT", Left),
     ]);
-    for record in records {
+    for RecordNow { record, state, .. } in records {
         let end = record.expires_at().map(times::shown);
         table.push([
             record.record_id().to_string(),
             record.kind().code().to_owned(),
-            state(record.record_id())
-                .map_or("-", |state| state.code())
-                .to_owned(),
+            state.map_or("-", |state| state.code()).to_owned(),
             end.unwrap_or_else(|| "-".to_owned()),
             record.by().map_or("-", |by| by.as_str()).to_owned(),
             told::extent(record.extent()),

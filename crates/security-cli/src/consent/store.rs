@@ -26,7 +26,7 @@ pub(super) fn create(dir: &Path) -> Result<(), Failure> {
 }
 
 /// Opens a store. What no record permits is denied, whatever a service allows besides.
-pub(super) fn open(dir: &Path) -> Result<(ConsentGate, ConsentLedger), Failure> {
+pub(crate) fn open(dir: &Path) -> Result<(ConsentGate, ConsentLedger), Failure> {
     database::hush();
     let store = DurableStore::open(dir).map_err(|error| refused(dir, error))?;
     let built = ConsentGate::builder().store(store).build();
@@ -34,7 +34,7 @@ pub(super) fn open(dir: &Path) -> Result<(ConsentGate, ConsentLedger), Failure> 
 }
 
 /// One that would be in force in a running gate alone was for nothing here.
-pub(super) fn not_done(error: ConsentError) -> Failure {
+pub(crate) fn not_done(error: ConsentError) -> Failure {
     match error {
         ConsentError::NotStored { source, .. }
         | ConsentError::PublicationNotStored { source, .. } => {

@@ -1,14 +1,15 @@
 //! `secstack consent refuse` and `withdraw`: what somebody does not agree to, or no longer.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
-use consent::{Authority, ConsentError, GrantorId, RecordKind, Withdrawal};
+use consent::{Authority, ConsentRecord, GrantorId, RecordKind};
+use security_bundle::operator::{ConsentAnswer, ConsentRequest};
 use serde_json::json;
 
+use super::told;
 use super::what::Named;
-use super::{store, told};
-use crate::failure::Failure;
+use crate::desk::{Desk, unexpected};
 use crate::{Answer, GOOD, paint};
 
 /// Record that somebody refused
@@ -41,44 +42,49 @@ pub(crate) struct Withdraw {
 }
 
 pub(crate) fn refuse(arguments: Refuse) -> Answer {
-    let (_, ledger) = store::open(&arguments.dir)?;
-    let extent = arguments.named.what.extent();
-    tell(ledger.refuse(extent, arguments.by), arguments.json)
+    let Refuse {
+        dir,
+        named,
+        by,
+        json,
+    } = arguments;
+    let extent = named.what.extent();
+    tell(&dir, ConsentRequest::Refuse { extent, by }, json)
 }
 
 pub(crate) fn withdraw(arguments: Withdraw) -> Answer {
     let Withdraw { refuse, authority } = arguments;
-    let (_, ledger) = store::open(&refuse.dir)?;
-    let extent = refuse.named.what.extent();
-    let withdrawn = match (authority, extent.subject.clone()) {
-        (Some(authority), Some(subject)) => {
-            ledger.withdraw_on_behalf_of(subject, authority, extent, refuse.by)
-        }
-        (Some(_), None) => return Err(Failure::new("give --subject, in whose place it is")),
-        (None, _) => ledger.withdraw(extent, refuse.by),
+    let Refuse {
+        dir,
+        named,
+        by,
+        json,
+    } = refuse;
+    let request = ConsentRequest::Withdraw {
+        extent: named.what.extent(),
+        by: Some(by),
+        authority,
     };
-    tell(withdrawn, refuse.json)
+    tell(&dir, request, json)
 }
 
-fn tell(taken: Result<Withdrawal, ConsentError>, json: bool) -> Answer {
-    let taken = taken.map_err(store::not_done)?;
-    let record = taken.record();
+fn tell(dir: &Path, request: ConsentRequest, json: bool) -> Answer {
+    let answer = Desk::of_consent(dir)?.consent(request)?;
+    let ConsentAnswer::Taken { record, took_from } = answer else {
+        return Err(unexpected());
+    };
     if json {
-        let from: Vec<_> = taken
-            .matched()
-            .iter()
-            .map(|from| from.record_id())
-            .collect();
-        anstream::println!("{}", json!({ "record": &**record, "took_from": from }));
+        let from: Vec<_> = took_from.iter().map(ConsentRecord::record_id).collect();
+        anstream::println!("{}", json!({ "record": record, "took_from": from }));
         return Ok(GOOD);
     }
     let done = match record.kind() {
         RecordKind::Withdrawn => "WITHDRAWN",
         _ => "REFUSED",
     };
-    told::tell(done, record, false)?;
+    told::tell(done, &record, false)?;
     let dim = paint::DIM;
-    for from in taken.matched() {
+    for from in &took_from {
         let (id, what) = (from.record_id(), told::extent(from.extent()));
         anstream::println!("  {dim}takes from{dim:#}  {id}  {what}");
     }

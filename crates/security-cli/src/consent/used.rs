@@ -4,10 +4,10 @@
 //! or may not concern it, and is told apart. Which was first is told by the times of the log and of the records.
 
 use std::io::{self, Write};
-use std::sync::Arc;
 
 use audit_trail::{AuditReader, Filter, Kind, Outcome, Record};
-use consent::{AgentId, ConsentLedger, ConsentRecord, Extent, Purpose, RecordFilter, RecordKind};
+use consent::{AgentId, ConsentRecord, Extent, Purpose, RecordKind};
+use security_bundle::operator::RecordNow;
 use serde_json::{Value, json};
 use time::OffsetDateTime;
 
@@ -25,16 +25,16 @@ pub(super) struct Use {
     action: String,
     extent: Extent,
     /// The latest such refusal or withdrawal.
-    taken: Arc<ConsentRecord>,
+    taken: ConsentRecord,
 }
 
 /// Every use that the log allowed after consent to it had been taken back, and before it was given again.
 pub(super) fn after_withdrawal(
     log: &AuditReader,
-    ledger: &ConsentLedger,
+    records: &[RecordNow],
     agent: Option<&AgentId>,
 ) -> Result<Vec<Use>, Failure> {
-    let records = ledger.records(&RecordFilter::default());
+    let records: Vec<_> = records.iter().map(|now| &now.record).collect();
     let taken = records
         .iter()
         .find(|record| record.kind() != RecordKind::Given);
@@ -64,7 +64,7 @@ pub(super) fn after_withdrawal(
                         .map(|a| a.name.to_string())
                         .unwrap_or_default(),
                     extent,
-                    taken: Arc::clone(taken),
+                    taken: taken.clone(),
                 })
             }));
         }
@@ -118,9 +118,15 @@ fn extents(entry: &Record) -> Vec<Extent> {
 fn taken_from<'a>(
     used: &Extent,
     at: OffsetDateTime,
-    records: &'a [Arc<ConsentRecord>],
-) -> Option<&'a Arc<ConsentRecord>> {
-    let by_then = || records.iter().rev().filter(|record| record.at() <= at);
+    records: &[&'a ConsentRecord],
+) -> Option<&'a ConsentRecord> {
+    let by_then = || {
+        records
+            .iter()
+            .rev()
+            .copied()
+            .filter(|record| record.at() <= at)
+    };
     by_then()
         .filter(|record| record.kind() != RecordKind::Given)
         .find(|taken| {

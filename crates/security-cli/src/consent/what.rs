@@ -1,9 +1,9 @@
 //! What a verb is about: which agent, data, purpose, person and operation.
 
 use clap::{ArgGroup, Args};
-use consent::{
-    AgentId, ConsentQuery, DataType, Extent, Operation, Purpose, RecordId, SubjectId, Usage,
-};
+use consent::{AgentId, DataType, Extent, Operation, Purpose, RecordId, SubjectId};
+use security_bundle::operator::ConsentRequest;
+use time::OffsetDateTime;
 
 /// What is left out means every.
 #[derive(Debug, Clone, Default, Args)]
@@ -27,18 +27,6 @@ pub(super) struct What {
 }
 
 impl What {
-    /// Whether that may be, where an agent and data are named.
-    pub(super) fn query(&self) -> Option<ConsentQuery> {
-        let what = self.clone();
-        let used = Use {
-            data: what.data?,
-            purpose: what.purpose,
-            subject: what.subject,
-            operation: what.operation,
-        };
-        Some(used.usage().asked_by(what.agent?))
-    }
-
     /// As much of it as was named.
     pub(super) fn extent(self) -> Extent {
         let mut extent = Extent::default();
@@ -77,18 +65,15 @@ pub(super) struct Use {
 }
 
 impl Use {
-    pub(super) fn usage(self) -> Usage {
-        let mut usage = Usage::new(self.data);
-        if let Some(purpose) = self.purpose {
-            usage = usage.purpose(purpose);
+    /// Which agents may, now or then.
+    pub(super) fn request(self, at: Option<OffsetDateTime>) -> ConsentRequest {
+        ConsentRequest::WhoMay {
+            data_type: self.data,
+            purpose: self.purpose,
+            subject: self.subject,
+            operation: self.operation,
+            at,
         }
-        if let Some(subject) = self.subject {
-            usage = usage.subject(subject);
-        }
-        if let Some(operation) = self.operation {
-            usage = usage.operation(operation);
-        }
-        usage
     }
 }
 

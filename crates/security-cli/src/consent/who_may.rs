@@ -3,11 +3,12 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use security_bundle::operator::ConsentAnswer;
 use serde_json::json;
 use time::OffsetDateTime;
 
-use super::store;
 use super::what::Use;
+use crate::desk::{Desk, unexpected};
 use crate::{Answer, GOOD, output, paint, times};
 
 /// List the agents that may use data so, each with the record that permits it
@@ -26,20 +27,17 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) fn run(arguments: Arguments) -> Answer {
-    let (_, ledger) = store::open(&arguments.dir)?;
-    let usage = arguments.used.usage();
-    let agents = match arguments.at {
-        Some(at) => ledger.as_of(at).who_may(&usage),
-        None => ledger.who_may(&usage),
+    let request = arguments.used.request(arguments.at);
+    let ConsentAnswer::Agents(agents) = Desk::of_consent(&arguments.dir)?.consent(request)? else {
+        return Err(unexpected());
     };
     if agents.is_empty() && !arguments.json {
         let dim = paint::DIM;
         anstream::eprintln!("{dim}no agent may{dim:#}");
     }
     output::write(|out| {
-        agents.iter().try_for_each(|decision| {
-            let agent = decision.query().agent_id();
-            let record = decision.record_id();
+        agents.iter().try_for_each(|may| {
+            let (agent, record) = (&may.agent, may.record_id);
             if arguments.json {
                 return writeln!(out, "{}", json!({ "agent": agent, "record_id": record }));
             }

@@ -3,9 +3,11 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use security_bundle::operator::TrustRequest;
 
+use super::told;
 use super::who::By;
-use super::{store, told};
+use crate::desk::Desk;
 use crate::{Answer, GOOD};
 
 /// Accept this machine's time, even if it is earlier than what was read before
@@ -22,10 +24,12 @@ pub(crate) struct Arguments {
     json: bool,
 }
 
-pub(crate) fn run(arguments: &Arguments) -> Answer {
+pub(crate) fn run(arguments: Arguments) -> Answer {
     let Arguments { dir, by, json } = arguments;
-    let (_, admin) = store::open(dir)?;
-    let event = store::done(admin.accept_clock(&by.by, &by.reason))?;
-    told::tell("ACCEPTED", &event, *json)?;
+    let event = Desk::of_trust(&dir)?.act(TrustRequest::AcceptClock {
+        by: by.by,
+        reason: by.reason,
+    })?;
+    told::tell("ACCEPTED", &event, json)?;
     Ok(GOOD)
 }

@@ -1,12 +1,14 @@
 //! `secstack trust assign`: a level for an agent, in place of what was granted there before.
 
 use clap::Args;
+use security_bundle::operator::TrustRequest;
 use serde::Deserialize as _;
 use time::OffsetDateTime;
 use trust_gate::{Decay, Grant, LevelRef};
 
+use super::told;
 use super::who::{By, Place};
-use super::{store, told};
+use crate::desk::Desk;
 use crate::{Answer, GOOD, paint, times};
 
 /// Give an agent a level in a scope, in place of what was granted there before
@@ -59,8 +61,16 @@ pub(crate) fn run(arguments: Arguments) -> Answer {
         by,
         json,
     } = arguments;
-    let (_, admin) = store::open(&place.dir)?;
-    let event = store::done(admin.assign(level.grant(place, by)))?;
+    let desk = Desk::of_trust(&place.dir)?;
+    let event = desk.act(TrustRequest::Assign {
+        agent: place.agent,
+        scope: place.scope,
+        level: level.level,
+        expires_at: level.expires_at,
+        decay: level.decay.unwrap_or(Decay::None),
+        by: by.by,
+        reason: by.reason,
+    })?;
     told::tell("ASSIGNED", &event, json)?;
     Ok(GOOD)
 }

@@ -4,10 +4,12 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
-use trust_gate::{Elevation, LevelRef, OperatorId, Revision};
+use security_bundle::operator::TrustRequest;
+use trust_gate::{LevelRef, OperatorId, Revision};
 
+use super::told;
 use super::who::{By, Place};
-use super::{store, told};
+use crate::desk::Desk;
 use crate::{Answer, GOOD, paint, times};
 
 /// Give an agent a level for a while, on exactly this scope and nowhere within
@@ -59,18 +61,43 @@ pub(crate) struct CloseReview {
 }
 
 pub(crate) fn elevate(arguments: Elevate) -> Answer {
-    let (_, admin) = store::open(&arguments.place.dir)?;
-    let json = arguments.json;
-    let event = store::done(admin.elevate(&arguments.elevation()))?;
+    let Elevate {
+        place,
+        level,
+        lasts,
+        by,
+        json,
+    } = arguments;
+    let event = Desk::of_trust(&place.dir)?.act(TrustRequest::Elevate {
+        agent: place.agent,
+        scope: place.scope,
+        level,
+        lasts,
+        by: by.by,
+        reason: by.reason,
+    })?;
     told::tell("ELEVATED", &event, json)?;
     Ok(GOOD)
 }
 
 pub(crate) fn break_glass(arguments: BreakGlass) -> Answer {
     let BreakGlass { elevate, second } = arguments;
-    let (_, admin) = store::open(&elevate.place.dir)?;
-    let json = elevate.json;
-    let event = store::done(admin.break_glass(&elevate.elevation(), &second))?;
+    let Elevate {
+        place,
+        level,
+        lasts,
+        by,
+        json,
+    } = elevate;
+    let event = Desk::of_trust(&place.dir)?.act(TrustRequest::BreakGlass {
+        agent: place.agent,
+        scope: place.scope,
+        level,
+        lasts,
+        by: by.by,
+        second,
+        reason: by.reason,
+    })?;
     told::tell("GLASS BROKEN", &event, json)?;
     if !json {
         let warn = paint::WARN;
@@ -82,24 +109,19 @@ pub(crate) fn break_glass(arguments: BreakGlass) -> Answer {
     Ok(GOOD)
 }
 
-pub(crate) fn close_review(arguments: &CloseReview) -> Answer {
-    let CloseReview { dir, by, .. } = arguments;
-    let (_, admin) = store::open(dir)?;
-    let opened: Revision = serde_json::from_value(arguments.revision.into())?;
-    let event = store::done(admin.close_review(opened, &by.by, &by.reason))?;
-    told::tell("REVIEW CLOSED", &event, arguments.json)?;
+pub(crate) fn close_review(arguments: CloseReview) -> Answer {
+    let CloseReview {
+        dir,
+        revision,
+        by,
+        json,
+    } = arguments;
+    let opened: Revision = serde_json::from_value(revision.into())?;
+    let event = Desk::of_trust(&dir)?.act(TrustRequest::CloseReview {
+        opened,
+        by: by.by,
+        reason: by.reason,
+    })?;
+    told::tell("REVIEW CLOSED", &event, json)?;
     Ok(GOOD)
-}
-
-impl Elevate {
-    fn elevation(self) -> Elevation {
-        let Self {
-            place,
-            level,
-            lasts,
-            by,
-            ..
-        } = self;
-        Elevation::new(place.agent, level, lasts, by.by, by.reason).scope(place.scope)
-    }
 }

@@ -3,10 +3,10 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use serde_json::json;
-use trust_gate::{AgentId, Scope, ToolName, ToolRequest, TrustLevel};
+use security_bundle::operator::{TrustAnswer, TrustRequest};
+use trust_gate::{AgentId, Scope, ToolName, TrustLevel};
 
-use super::store;
+use crate::desk::{Desk, unexpected};
 use crate::{Answer, GOOD, no, output, paint};
 
 /// Say whether a tool call would be permitted now, which rule and which records decide, and when that will change
@@ -32,23 +32,30 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) fn run(arguments: Arguments) -> Answer {
-    let (gate, _) = store::open(&arguments.dir)?;
-    let mut request = ToolRequest::new(arguments.agent, arguments.tool).scope(arguments.scope);
-    request.required_level = arguments.required;
-    let explanation = gate.explain(&request);
-    // At the same instant, so that both say the same.
-    let allowed = gate.check_at(&request, explanation.at).allowed();
+    let answer = Desk::of_trust(&arguments.dir)?.trust(TrustRequest::Explain {
+        agent: arguments.agent,
+        tool: arguments.tool,
+        scope: arguments.scope,
+        required: arguments.required,
+    })?;
+    let TrustAnswer::Explained {
+        allowed,
+        mut explanation,
+        code,
+        text,
+    } = answer
+    else {
+        return Err(unexpected());
+    };
     if arguments.json {
-        let mut said = json!(explanation);
-        if let Some(said) = said.as_object_mut() {
+        if let Some(said) = explanation.as_object_mut() {
             said.insert("allowed".into(), allowed.into());
         }
-        anstream::println!("{said}");
+        anstream::println!("{explanation}");
     } else {
         let style = if allowed { paint::GOOD } else { paint::BAD };
         output::write(|out| {
-            writeln!(out, "{style}{}{style:#}", explanation.code)?;
-            let text = explanation.to_string();
+            writeln!(out, "{style}{code}{style:#}")?;
             let mut lines = text.lines();
             lines.try_for_each(|line| writeln!(out, "{}", paint::plain(line)))
         })?;

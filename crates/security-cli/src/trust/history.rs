@@ -3,10 +3,12 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use security_bundle::operator::{TrustAnswer, TrustRequest};
 use time::OffsetDateTime;
-use trust_gate::{ActKind, AgentId, HistoryFilter, KeyId, Scope};
+use trust_gate::{ActKind, AgentId, KeyId, Scope};
 
-use super::{show, store, told};
+use super::{show, told};
+use crate::desk::{Desk, unexpected};
 use crate::{Answer, GOOD, output, times};
 
 const KINDS: [ActKind; 21] = [
@@ -65,20 +67,18 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) fn run(arguments: Arguments) -> Answer {
-    let (_, admin) = store::open(&arguments.dir)?;
-    let filter = HistoryFilter {
+    let answer = Desk::of_trust(&arguments.dir)?.trust(TrustRequest::History {
         agent: arguments.agent,
         scope: arguments.scope,
         kind: arguments.kind,
-        key_id: arguments.key,
+        key: arguments.key,
         since: arguments.since,
         until: arguments.until,
-        ..HistoryFilter::default()
+        newest: arguments.newest,
+    })?;
+    let TrustAnswer::History(events) = answer else {
+        return Err(unexpected());
     };
-    let mut events = admin.history(&filter)?;
-    if let Some(newest) = arguments.newest {
-        events.drain(..events.len().saturating_sub(newest));
-    }
     if arguments.json {
         return show::lines(&events);
     }

@@ -3,11 +3,13 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
+use security_bundle::operator::{TrustAnswer, TrustRequest};
 use serde_json::json;
 use trust_gate::{GrantSigner, KeyId, OperatorId, OperatorKey};
 
+use super::told;
 use super::who::By;
-use super::{store, told};
+use crate::desk::{Desk, unexpected};
 use crate::failure::Failure;
 use crate::secret::{self, Seed};
 use crate::table::Align::{Left, Right};
@@ -78,8 +80,8 @@ pub(crate) struct List {
 pub(crate) fn run(verb: Verb) -> Answer {
     match verb {
         Verb::New(arguments) => new(&arguments),
-        Verb::Add(arguments) => add(&arguments),
-        Verb::Revoke(arguments) => revoke(&arguments),
+        Verb::Add(arguments) => add(arguments),
+        Verb::Revoke(arguments) => revoke(arguments),
         Verb::List(arguments) => list(&arguments),
     }
 }
@@ -106,25 +108,41 @@ fn new(arguments: &New) -> Answer {
     Ok(GOOD)
 }
 
-fn add(arguments: &Add) -> Answer {
-    let (_, admin) = store::open(&arguments.dir)?;
-    let By { by, reason } = &arguments.by;
-    let done = admin.trust_key(&arguments.operator, arguments.key, by, reason);
-    told::tell("TRUSTED", &store::done(done)?, arguments.json)?;
+fn add(arguments: Add) -> Answer {
+    let Add {
+        dir,
+        key,
+        operator,
+        by: By { by, reason },
+        json,
+    } = arguments;
+    let event = Desk::of_trust(&dir)?.act(TrustRequest::TrustKey {
+        operator,
+        key,
+        by,
+        reason,
+    })?;
+    told::tell("TRUSTED", &event, json)?;
     Ok(GOOD)
 }
 
-fn revoke(arguments: &Revoke) -> Answer {
-    let (_, admin) = store::open(&arguments.dir)?;
-    let By { by, reason } = &arguments.by;
-    let done = admin.revoke_key(arguments.key, by, reason);
-    told::tell("REVOKED", &store::done(done)?, arguments.json)?;
+fn revoke(arguments: Revoke) -> Answer {
+    let Revoke {
+        dir,
+        key,
+        by: By { by, reason },
+        json,
+    } = arguments;
+    let event = Desk::of_trust(&dir)?.act(TrustRequest::RevokeKey { key, by, reason })?;
+    told::tell("REVOKED", &event, json)?;
     Ok(GOOD)
 }
 
 fn list(arguments: &List) -> Answer {
-    let (_, admin) = store::open(&arguments.dir)?;
-    let keys = admin.keys();
+    let answer = Desk::of_trust(&arguments.dir)?.trust(TrustRequest::Keys {})?;
+    let TrustAnswer::Keys(keys) = answer else {
+        return Err(unexpected());
+    };
     if arguments.json {
         return crate::trust::show::lines(&keys);
     }

@@ -3,10 +3,11 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use security_bundle::operator::{TrustAnswer, TrustRequest};
 use time::OffsetDateTime;
-use trust_gate::{AgentId, ReportOptions};
+use trust_gate::AgentId;
 
-use super::store;
+use crate::desk::{Desk, unexpected};
 use crate::{Answer, GOOD, output, times};
 
 /// Report on trust: levels, what was assigned, what waits, and what happened; as Markdown or JSON
@@ -29,16 +30,18 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) fn run(arguments: Arguments) -> Answer {
-    let (_, admin) = store::open(&arguments.dir)?;
-    let report = admin.report(&ReportOptions {
+    let answer = Desk::of_trust(&arguments.dir)?.trust(TrustRequest::Report {
         agent: arguments.agent,
         since: arguments.since,
         until: arguments.until,
     })?;
+    let TrustAnswer::Report { report, markdown } = answer else {
+        return Err(unexpected());
+    };
     let text = if arguments.json {
-        serde_json::to_string(&report)? + "\n"
+        format!("{report}\n")
     } else {
-        report.to_markdown()
+        markdown
     };
     output::write(|out| out.write_all(text.as_bytes()))?;
     Ok(GOOD)

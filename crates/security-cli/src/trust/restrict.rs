@@ -1,10 +1,12 @@
 //! What takes trust away, and what lifts that again: one agent, one scope, one act.
 
 use clap::Args;
-use trust_gate::{LevelRef, Raise};
+use security_bundle::operator::{AgentAct, TrustRequest};
+use trust_gate::LevelRef;
 
+use super::told;
 use super::who::{By, Place};
-use super::{store, told};
+use crate::desk::Desk;
 use crate::{Answer, GOOD};
 
 // What it does is said where the verbs are.
@@ -39,51 +41,56 @@ pub(crate) struct Clear {
     may_raise: bool,
 }
 
-/// Performs an act of the admin's and tells of it.
-macro_rules! act {
-    ($arguments:expr, $done:literal, $act:ident $(, $more:expr)*) => {{
-        let Arguments { place, by, json } = $arguments;
-        let (_, admin) = store::open(&place.dir)?;
-        let done = admin.$act(&place.agent, &place.scope, &by.by, &by.reason $(, $more)*);
-        told::tell($done, &store::done(done)?, *json)?;
-        Ok(GOOD)
-    }};
+pub(crate) fn revoke(arguments: Arguments) -> Answer {
+    act(arguments, "REVOKED", TrustRequest::Revoke)
 }
 
-pub(crate) fn revoke(arguments: &Arguments) -> Answer {
-    act!(arguments, "REVOKED", revoke)
+pub(crate) fn clear(arguments: Clear) -> Answer {
+    let may_raise = arguments.may_raise;
+    act(arguments.arguments, "CLEARED", |act| TrustRequest::Clear {
+        agent: act.agent,
+        scope: act.scope,
+        may_raise,
+        by: act.by,
+        reason: act.reason,
+    })
 }
 
-pub(crate) fn clear(arguments: &Clear) -> Answer {
-    let raise = if arguments.may_raise {
-        Raise::Allow
-    } else {
-        Raise::Refuse
-    };
-    act!(&arguments.arguments, "CLEARED", clear, raise)
+pub(crate) fn cap(arguments: Cap) -> Answer {
+    let level = arguments.level;
+    act(arguments.arguments, "CAPPED", |act| TrustRequest::Cap {
+        agent: act.agent,
+        scope: act.scope,
+        level,
+        by: act.by,
+        reason: act.reason,
+    })
 }
 
-pub(crate) fn cap(arguments: &Cap) -> Answer {
-    let Arguments { place, by, json } = &arguments.arguments;
-    let (_, admin) = store::open(&place.dir)?;
-    let level = arguments.level.clone();
-    let done = admin.cap(&place.agent, &place.scope, level, &by.by, &by.reason);
-    told::tell("CAPPED", &store::done(done)?, *json)?;
+pub(crate) fn lift(arguments: Arguments) -> Answer {
+    act(arguments, "LIFTED", TrustRequest::LiftCap)
+}
+
+pub(crate) fn quarantine(arguments: Arguments) -> Answer {
+    act(arguments, "QUARANTINED", TrustRequest::Quarantine)
+}
+
+pub(crate) fn release(arguments: Arguments) -> Answer {
+    act(arguments, "RELEASED", TrustRequest::LiftQuarantine)
+}
+
+pub(crate) fn end_elevation(arguments: Arguments) -> Answer {
+    act(arguments, "ENDED", TrustRequest::EndElevation)
+}
+
+fn act(arguments: Arguments, done: &str, request: impl FnOnce(AgentAct) -> TrustRequest) -> Answer {
+    let Arguments { place, by, json } = arguments;
+    let event = Desk::of_trust(&place.dir)?.act(request(AgentAct {
+        agent: place.agent,
+        scope: place.scope,
+        by: by.by,
+        reason: by.reason,
+    }))?;
+    told::tell(done, &event, json)?;
     Ok(GOOD)
-}
-
-pub(crate) fn lift(arguments: &Arguments) -> Answer {
-    act!(arguments, "LIFTED", lift_cap)
-}
-
-pub(crate) fn quarantine(arguments: &Arguments) -> Answer {
-    act!(arguments, "QUARANTINED", quarantine)
-}
-
-pub(crate) fn release(arguments: &Arguments) -> Answer {
-    act!(arguments, "RELEASED", lift_quarantine)
-}
-
-pub(crate) fn end_elevation(arguments: &Arguments) -> Answer {
-    act!(arguments, "ENDED", end_elevation)
 }

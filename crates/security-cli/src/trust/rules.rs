@@ -4,11 +4,13 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use security_bundle::SecurityStackConfig;
+use security_bundle::operator::TrustRequest;
 use serde_json::json;
 use trust_gate::{OperatorId, TrustGateConfig};
 
 use super::who::By;
 use super::{store, told};
+use crate::desk::Desk;
 use crate::failure::Failure;
 use crate::{Answer, GOOD, paint};
 
@@ -65,11 +67,14 @@ pub(crate) fn init(arguments: Init) -> Answer {
     Ok(GOOD)
 }
 
-pub(crate) fn configure(arguments: &Configure) -> Answer {
+pub(crate) fn configure(arguments: Configure) -> Answer {
     let rules = read(&arguments.config)?;
-    let (_, admin) = store::open(&arguments.dir)?;
-    let By { by, reason } = &arguments.by;
-    let event = store::done(admin.configure(rules, by, reason))?;
+    let By { by, reason } = arguments.by;
+    let event = Desk::of_trust(&arguments.dir)?.act(TrustRequest::Configure {
+        rules: Box::new(rules),
+        by,
+        reason,
+    })?;
     told::tell("CONFIGURED", &event, arguments.json)?;
     Ok(GOOD)
 }

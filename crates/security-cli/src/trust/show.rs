@@ -4,13 +4,13 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 
 use clap::Args;
+use security_bundle::operator::{LevelNow, TrustAnswer, TrustRequest};
 use serde::Serialize;
-use serde_json::{Value, json};
-use trust_gate::{
-    AgentId, Assignment, AssignmentFilter, EffectiveLevel, LevelChange, Scope, TrustAdmin,
-};
+use serde_json::json;
+use trust_gate::{AgentId, Assignment, Scope};
 
-use super::{store, told};
+use super::told;
+use crate::desk::{Desk, unexpected};
 use crate::table::Align::Left;
 use crate::table::Table;
 use crate::{Answer, GOOD, output, paint, times};
@@ -40,47 +40,45 @@ pub(crate) fn lines<T: Serialize>(items: &[T]) -> Answer {
     Ok(GOOD)
 }
 
-pub(crate) fn run(arguments: &Arguments) -> Answer {
-    let (gate, admin) = store::open(&arguments.dir)?;
-    let assignments = admin.assignments(&AssignmentFilter {
-        agent: arguments.agent.clone(),
-        ..AssignmentFilter::default()
-    });
-    let Some(agent) = &arguments.agent else {
-        return all(&admin, &assignments, arguments.json);
-    };
-    let scope = arguments.scope.clone().unwrap_or_default();
-    let level = gate.level(agent, &scope);
-    let next = gate.next_change(agent, &scope);
-    if arguments.json {
-        let mut said = level_json(&level, next);
-        if let Some(said) = said.as_object_mut() {
-            said.insert("agent".into(), json!(agent));
-            said.insert("scope".into(), json!(scope));
-            said.insert("assignments".into(), json!(assignments));
-        }
-        anstream::println!("{said}");
+pub(crate) fn run(arguments: Arguments) -> Answer {
+    let answer = Desk::of_trust(&arguments.dir)?.trust(TrustRequest::Show {
+        agent: arguments.agent,
+        scope: arguments.scope.unwrap_or_default(),
+    })?;
+    match answer {
+        TrustAnswer::Level(level) => one(&level, arguments.json),
+        TrustAnswer::Assignments {
+            assignments,
+            open_review,
+        } => all(&assignments, open_review.as_deref(), arguments.json),
+        _ => Err(unexpected()),
+    }
+}
+
+fn one(level: &LevelNow, json: bool) -> Answer {
+    if json {
+        anstream::println!("{}", json!(level));
         return Ok(GOOD);
     }
     output::write(|out| {
-        let (head, style) = (paint::HEAD, colour(&level));
-        let place = told::place(agent, &scope);
+        let (head, style) = (paint::HEAD, colour(level));
+        let place = told::place(&level.agent, &level.scope);
         writeln!(
             out,
             "{head}{place}{head:#}  {style}{}{style:#}",
             level.effective
         )?;
-        origin(&level, next, out)?;
-        if !assignments.is_empty() {
+        origin(level, out)?;
+        if !level.assignments.is_empty() {
             writeln!(out)?;
-            table(&assignments).write(out)?;
+            table(&level.assignments).write(out)?;
         }
         Ok(())
     })?;
     Ok(GOOD)
 }
 
-fn all(admin: &TrustAdmin, assignments: &[Assignment], json: bool) -> Answer {
+fn all(assignments: &[Assignment], open_review: Option<&Assignment>, json: bool) -> Answer {
     if json {
         return lines(assignments);
     }
@@ -92,7 +90,7 @@ fn all(admin: &TrustAdmin, assignments: &[Assignment], json: bool) -> Answer {
     } else {
         output::write(|out| table(assignments).write(out))?;
     }
-    if let Some(broken) = admin.open_review() {
+    if let Some(broken) = open_review {
         let warn = paint::WARN;
         anstream::eprintln!(
             "{warn}to be reviewed{warn:#}: the glass broken at revision {}, for {}",
@@ -103,7 +101,7 @@ fn all(admin: &TrustAdmin, assignments: &[Assignment], json: bool) -> Answer {
     Ok(GOOD)
 }
 
-fn colour(level: &EffectiveLevel) -> anstyle::Style {
+fn colour(level: &LevelNow) -> anstyle::Style {
     if level.quarantined {
         paint::BAD
     } else {
@@ -112,11 +110,7 @@ fn colour(level: &EffectiveLevel) -> anstyle::Style {
 }
 
 /// Where a level comes from, and when it will fall.
-pub(super) fn origin(
-    level: &EffectiveLevel,
-    next: Option<LevelChange>,
-    out: &mut dyn Write,
-) -> io::Result<()> {
+fn origin(level: &LevelNow, out: &mut dyn Write) -> io::Result<()> {
     let dim = paint::DIM;
     let mut line = |name: &str, value: &str| writeln!(out, "{dim}{name:<9}{dim:#}  {value}");
     match &level.base {
@@ -130,7 +124,7 @@ pub(super) fn origin(
     if level.quarantined {
         line("stopped", "by a quarantine, until it is released")?;
     }
-    match next {
+    match level.next_change {
         Some(next) => line(
             "falls",
             &format!("to {} at {}", next.to, times::shown(next.at)),
@@ -184,18 +178,4 @@ fn table(assignments: &[Assignment]) -> Table {
         ]);
     }
     table
-}
-
-pub(super) fn level_json(level: &EffectiveLevel, next: Option<LevelChange>) -> Value {
-    json!({
-        "effective": level.effective,
-        "decayed": level.decayed,
-        "cap": level.cap,
-        "quarantined": level.quarantined,
-        "base": level.base,
-        "elevation": level.elevation,
-        "next_change": next.map(|next| json!({ "at": times::shown(next.at), "to": next.to })),
-        "revision": level.revision,
-        "at": times::shown(level.at),
-    })
 }

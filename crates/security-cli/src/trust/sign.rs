@@ -5,13 +5,15 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use security_bundle::operator::TrustRequest;
 use serde_json::json;
 use time::OffsetDateTime;
 use trust_gate::{AgentId, Clock as _, GateName, GrantSigner, Scope, SystemClock};
 
 use super::assign::Given;
+use super::told;
 use super::who::{By, Place};
-use super::{store, told};
+use crate::desk::Desk;
 use crate::failure::Failure;
 use crate::secret::{self, Seed};
 use crate::{Answer, GOOD, times};
@@ -90,8 +92,7 @@ pub(crate) fn sign(arguments: Sign) -> Answer {
 
 pub(crate) fn assign_signed(arguments: &AssignSigned) -> Answer {
     let text = read(&arguments.file).map_err(Failure::on(arguments.file.display()))?;
-    let (_, admin) = store::open(&arguments.dir)?;
-    let event = store::done(admin.assign_signed(text.trim()))?;
+    let event = Desk::of_trust(&arguments.dir)?.act(TrustRequest::AssignSigned { signed: text })?;
     told::tell("ASSIGNED", &event, arguments.json)?;
     Ok(GOOD)
 }

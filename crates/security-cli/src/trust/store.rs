@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use trust_gate::durable::{DurableError, DurableStore};
-use trust_gate::{Event, OperatorId, TrustAdmin, TrustError, TrustGate, TrustGateConfig};
+use trust_gate::{OperatorId, TrustAdmin, TrustError, TrustGate, TrustGateConfig};
 
 use crate::database;
 use crate::failure::Failure;
@@ -39,11 +39,7 @@ pub(crate) fn open(dir: &Path) -> Result<(TrustGate, TrustAdmin), Failure> {
     built.map_err(|error| broken(dir, error))
 }
 
-/// What an act came to. One that would be in force in a running gate alone was for nothing here.
-pub(super) fn done(result: Result<Event, TrustError>) -> Result<Event, Failure> {
-    result.map_err(not_done)
-}
-
+/// What would be in force in a running gate alone was for nothing here.
 pub(crate) fn not_done(error: TrustError) -> Failure {
     match error {
         TrustError::NotStored { source, .. } => {
