@@ -6,6 +6,7 @@ mod approvals;
 mod audit;
 mod budget;
 mod check_config;
+mod completions;
 mod consent;
 mod database;
 mod demo;
@@ -14,6 +15,7 @@ mod explain;
 mod failure;
 mod gate;
 mod metrics;
+mod man;
 mod output;
 mod paint;
 mod secret;
@@ -61,6 +63,8 @@ enum Verb {
     /// Record what people agreed to, refused and withdrew, and look back
     #[command(subcommand)]
     Consent(Box<consent::Verb>),
+    Completions(completions::Arguments),
+    Man(man::Arguments),
     /// The demo's own MCP server
     #[command(hide = true)]
     DemoServer {
@@ -81,6 +85,8 @@ fn main() -> ExitCode {
         Verb::Trust(verb) => trust::run(*verb),
         Verb::Approvals(verb) => approvals::run(verb),
         Verb::Consent(verb) => consent::run(*verb),
+        Verb::Completions(arguments) => completions::run(&arguments),
+        Verb::Man(arguments) => man::run(&arguments),
         Verb::DemoServer { folder } => demo::serve(&folder),
     };
     answer.unwrap_or_else(|failure| failure.tell())

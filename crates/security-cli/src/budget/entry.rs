@@ -1,34 +1,19 @@
 //! An entry of the ledger as the command shows it.
 
-use clap::ValueEnum;
-use clap::builder::PossibleValue;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use security_bundle::operator::{EntryKind, LedgerEntry};
 
 use super::envelope;
 use super::limits::{shown, shown_windows};
 use crate::{paint, times};
 
-/// What an entry tells of, by its name.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Kind(pub(super) EntryKind);
-
-impl ValueEnum for Kind {
-    fn value_variants<'a>() -> &'a [Self] {
-        const ALL: [Kind; EntryKind::ALL.len()] = {
-            let mut all = [Kind(EntryKind::Reserve); EntryKind::ALL.len()];
-            let mut at = 0;
-            while at < all.len() {
-                all[at] = Kind(EntryKind::ALL[at]);
-                at += 1;
-            }
-            all
-        };
-        &ALL
-    }
-
-    fn to_possible_value(&self) -> Option<PossibleValue> {
-        Some(PossibleValue::new(self.0.name()))
-    }
+/// For clap.
+pub(super) fn kinds() -> impl TypedValueParser<Value = EntryKind> {
+    PossibleValuesParser::new(EntryKind::ALL.map(EntryKind::name)).try_map(|name| {
+        let mut all = EntryKind::ALL.into_iter();
+        all.find(|kind| kind.name() == name)
+            .ok_or("it is no kind of entry")
+    })
 }
 
 /// One line: when, what, which, how much, and what is special about it.

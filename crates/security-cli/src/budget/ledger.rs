@@ -4,12 +4,11 @@ use std::path::PathBuf;
 
 use budget_enforcer::{Envelope, ReservationId};
 use clap::Args;
-use security_bundle::operator::{BudgetAnswer, BudgetRequest};
+use security_bundle::operator::{BudgetAnswer, BudgetRequest, EntryKind};
 use serde_json::json;
 use time::OffsetDateTime;
 
-use super::entry::{self, Kind};
-use super::envelope;
+use super::{entry, envelope};
 use crate::desk::{Desk, unexpected};
 use crate::{Answer, GOOD, output, times};
 
@@ -25,8 +24,8 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "ID", value_parser = envelope::parse)]
     envelope: Option<Envelope>,
     /// Entries of this kind; can be repeated
-    #[arg(long)]
-    kind: Vec<Kind>,
+    #[arg(long, value_parser = entry::kinds())]
+    kind: Vec<EntryKind>,
     /// Entries of this reservation
     #[arg(long, value_name = "ID")]
     reservation: Option<ReservationId>,
@@ -47,7 +46,7 @@ pub(crate) struct Arguments {
 pub(crate) fn run(arguments: Arguments) -> Answer {
     let answer = Desk::of_budgets(&arguments.dir).budgets(BudgetRequest::Ledger {
         envelope: arguments.envelope,
-        kinds: arguments.kind.into_iter().map(|kind| kind.0).collect(),
+        kinds: arguments.kind.into_iter().collect(),
         reservation: arguments.reservation,
         since: arguments.since,
         until: arguments.until,

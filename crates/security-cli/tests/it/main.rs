@@ -18,6 +18,7 @@ mod crash;
 mod demo;
 mod gate;
 mod metrics;
+mod manual;
 mod stage;
 mod support;
 mod trust;
