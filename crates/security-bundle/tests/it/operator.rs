@@ -235,6 +235,15 @@ fn limits_that_are_not_given_stay() {
       }
     }
     "#);
+    let more = json!({"budget": {"update": {"budget": "team", "limits": {"tokens": 9}, "unlimited": ["cost"], "by": "ops@example.com"}}});
+    let OperatorAnswer::Budget(BudgetAnswer::Updated { after, .. }) = ask(&stack, more).unwrap()
+    else {
+        panic!()
+    };
+    assert_eq!(
+        (after.tokens, after.calls, after.cost),
+        (Some(9), Some(7), None)
+    );
     let show = ask(
         &stack,
         json!({"budget": {"show": {"envelope": {"budget": "team"}}}}),
@@ -252,6 +261,16 @@ fn limits_that_are_not_given_stay() {
               "period": "lifetime",
               "start_at": null,
               "resets_at": null,
+              "tokens": {
+                "limit": 9,
+                "rolled_over": 0,
+                "debt": 0,
+                "spent": 0,
+                "overspent": 0,
+                "reserved": 0,
+                "available": 9,
+                "used_percent": 0
+              },
               "calls": {
                 "limit": 7,
                 "rolled_over": 0,
@@ -260,16 +279,6 @@ fn limits_that_are_not_given_stay() {
                 "overspent": 0,
                 "reserved": 0,
                 "available": 7,
-                "used_percent": 0
-              },
-              "cost": {
-                "limit": "10.00",
-                "rolled_over": "0.00",
-                "debt": "0.00",
-                "spent": "0.00",
-                "overspent": "0.00",
-                "reserved": "0.00",
-                "available": "10.00",
                 "used_percent": 0
               }
             }
