@@ -26,6 +26,10 @@ mod journal;
 mod policy;
 mod rules;
 
+// Between processes.
+#[cfg(all(unix, feature = "control"))]
+mod control;
+
 pub use action::{Action, ActionBuilder, ActionError};
 pub use config::{
     AgentIdentity, AuditConfig, AuditLevel, BudgetToolRule, ConfigError, ConsentToolRule,
