@@ -125,7 +125,8 @@ pub(crate) struct BalanceFigure {
 }
 
 /// What a settlement came to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct Settlement {
     /// Its ledger row, for a refund.

@@ -74,6 +74,9 @@ pub(crate) fn decision<'a>(
             ..TrustFields::default()
         });
     }
+    if let Some(record) = made.record_id {
+        entry = entry.id(record);
+    }
     if let Some(approval) = approval(made.asked) {
         entry = entry.approval(approval);
     }

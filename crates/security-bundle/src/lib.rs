@@ -18,8 +18,10 @@ mod recorder;
 pub mod operator;
 
 // Inside.
+mod blocking;
 mod core;
 mod entries;
+mod far;
 mod gate;
 mod hex;
 mod journal;

@@ -4,15 +4,19 @@ use std::fmt;
 use std::future::Future;
 use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
 use std::sync::Arc;
 
-use budget_enforcer::{Amounts, BudgetError, Running, Settlement};
+use budget_enforcer::{Amounts, BudgetEnforcer, BudgetError, ReservationId, Running, Settlement};
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::action::Action;
+use crate::blocking;
 use crate::core::{Core, Stored};
-use crate::decision::{Decision, Denied, Fate, Made};
+use crate::decision::{Decision, Denied, Fate, Made, Told};
 use crate::entries;
+use crate::far::{Ended, Far, Question, Reply};
 use crate::journal::under_way::{self, Step};
 use crate::observer::Watch;
 use crate::recorder::{RecordError, Recorded};
@@ -51,6 +55,8 @@ pub struct Permit {
 enum Hold {
     /// The state is in this process.
     Here(Here),
+    /// It is, or was when this began, in another one.
+    There(There),
     /// Somebody has said how it ended.
     Ended,
 }
@@ -60,6 +66,12 @@ struct Here {
     running: Option<Running>,
     /// Whether the tool may be running. Before the intent is stored it cannot have run.
     is_started: bool,
+}
+
+/// What is needed to tell whoever holds the state how it ended.
+struct There {
+    far: Arc<dyn Far>,
+    record: Uuid,
 }
 
 /// How an action ended, and what was booked for it.
@@ -79,6 +91,9 @@ pub enum SettleError {
     /// The budget could not book it. The outcome is in the log.
     #[error("the action ended, but its budget could not be settled")]
     Budget(#[source] BudgetError),
+    /// The process that holds the state did not say that it took note. Where it did not, the hold settles in full when it expires.
+    #[error("the action ended, and the owner of the data directory did not confirm it: {0}")]
+    Unconfirmed(String),
     /// The outcome could not be recorded; the loss is counted. The budget is booked.
     #[error("the action ended and its budget is settled, but its outcome is not in the log")]
     Record(#[source] RecordError),
@@ -103,10 +118,23 @@ impl Permit {
         }
     }
 
+    pub(crate) fn there(far: Arc<dyn Far>, record: Uuid, action: Action, told: Told) -> Self {
+        Self {
+            action,
+            decision: told.into(),
+            hold: Hold::There(There { far, record }),
+            watch: Watch::off(),
+        }
+    }
+
     /// Lets the action begin, now that the intent is stored, or takes everything back.
     pub(crate) fn start(mut self, stored: Stored) -> Result<Self, Denied> {
-        let Hold::Here(mut here) = mem::replace(&mut self.hold, Hold::Ended) else {
-            return Ok(self);
+        let mut here = match mem::replace(&mut self.hold, Hold::Ended) {
+            Hold::Here(here) => here,
+            other => {
+                self.hold = other;
+                return Ok(self);
+            }
         };
         let Some(refusal) = self.decision.made_mut().map(|made| {
             if stored == Stored::Not {
@@ -159,7 +187,7 @@ impl Permit {
         self,
         usage: Usage,
     ) -> impl Future<Output = Result<Settled, SettleError>> + Send + use<> {
-        self.end("settled", None, Spent::Exactly(usage))
+        self.end(Ended::Settled, None, Spent::Exactly(usage))
             .acknowledged()
     }
 
@@ -168,7 +196,7 @@ impl Permit {
     /// # Errors
     /// See [`SettleError`].
     pub fn settle_blocking(self, usage: Usage) -> Result<Settled, SettleError> {
-        self.end("settled", None, Spent::Exactly(usage)).wait()
+        self.end(Ended::Settled, None, Spent::Exactly(usage)).wait()
     }
 
     /// [`settle`](Self::settle) where the usage comes from the governed side itself, which can only raise what was held.
@@ -179,7 +207,7 @@ impl Permit {
         self,
         usage: Usage,
     ) -> impl Future<Output = Result<Settled, SettleError>> + Send + use<> {
-        self.end("settled", None, Spent::AtLeast(usage))
+        self.end(Ended::Settled, None, Spent::AtLeast(usage))
             .acknowledged()
     }
 
@@ -192,7 +220,7 @@ impl Permit {
         error: E,
         usage: Usage,
     ) -> impl Future<Output = Result<Settled, SettleError>> + Send + use<E> {
-        self.end("failed", Some(&error), Spent::Exactly(usage))
+        self.end(Ended::Failed, Some(&error), Spent::Exactly(usage))
             .acknowledged()
     }
 
@@ -205,7 +233,7 @@ impl Permit {
         error: impl fmt::Display,
         usage: Usage,
     ) -> Result<Settled, SettleError> {
-        self.end("failed", Some(&error), Spent::Exactly(usage))
+        self.end(Ended::Failed, Some(&error), Spent::Exactly(usage))
             .wait()
     }
 
@@ -218,7 +246,7 @@ impl Permit {
         error: E,
         usage: Usage,
     ) -> impl Future<Output = Result<Settled, SettleError>> + Send + use<E> {
-        self.end("failed", Some(&error), Spent::AtLeast(usage))
+        self.end(Ended::Failed, Some(&error), Spent::AtLeast(usage))
             .acknowledged()
     }
 
@@ -227,7 +255,8 @@ impl Permit {
     /// # Errors
     /// See [`SettleError`].
     pub fn cancel(self) -> impl Future<Output = Result<Settled, SettleError>> + Send + use<> {
-        self.end("cancelled", None, Spent::Nothing).acknowledged()
+        self.end(Ended::Cancelled, None, Spent::Nothing)
+            .acknowledged()
     }
 
     /// [`cancel`](Self::cancel) for callers without a runtime.
@@ -235,17 +264,53 @@ impl Permit {
     /// # Errors
     /// See [`SettleError`].
     pub fn cancel_blocking(self) -> Result<Settled, SettleError> {
-        self.end("cancelled", None, Spent::Nothing).wait()
+        self.end(Ended::Cancelled, None, Spent::Nothing).wait()
     }
 
-    fn end(mut self, ending: &'static str, why: Option<&dyn fmt::Display>, spent: Spent) -> Ending {
+    /// Ends it as another process said that it ended.
+    pub(crate) fn end_as(
+        self,
+        ending: Ended,
+        why: Option<&dyn fmt::Display>,
+        spent: Spent,
+    ) -> impl Future<Output = Result<Settled, SettleError>> + Send + use<> {
+        self.end(ending, why, spent).acknowledged()
+    }
+
+    fn end(mut self, ending: Ended, why: Option<&dyn fmt::Display>, spent: Spent) -> Ending {
+        let why = why.map(ToString::to_string);
         match mem::replace(&mut self.hold, Hold::Ended) {
             Hold::Here(here) => {
-                let why = why.map(ToString::to_string);
-                here.end(&self, ending, why.as_deref(), spent)
+                Ending::Here(here.end(&self, ending.as_str(), why.as_deref(), spent))
             }
-            Hold::Ended => Ending::nothing(self.decision.record_id()),
+            Hold::There(there) => {
+                self.watch.ended(&self.decision, ending.as_str(), &Ok(None));
+                Ending::There {
+                    record: there.record,
+                    told: there.tell(&self.action, ending, spent, why),
+                }
+            }
+            Hold::Ended => Ending::Before(self.decision.record_id()),
         }
+    }
+}
+
+impl There {
+    /// Under way at once, whether or not somebody waits for the answer.
+    fn tell(
+        &self,
+        action: &Action,
+        ending: Ended,
+        spent: Spent,
+        why: Option<String>,
+    ) -> Pin<Box<dyn Future<Output = Reply> + Send>> {
+        self.far.tell(Question::End {
+            record: self.record,
+            action: Box::new(action.0.described.clone()),
+            ending,
+            spent,
+            why,
+        })
     }
 }
 
@@ -258,7 +323,7 @@ impl Here {
         ending: &'static str,
         why: Option<&str>,
         spent: Spent,
-    ) -> Ending {
+    ) -> EndingHere {
         let record_id = permit.decision.record_id();
         let running = self.running.take();
         let mut recorded = None;
@@ -298,8 +363,8 @@ impl Here {
             self.core.count_loss();
         }
         permit.watch.ended(&permit.decision, ending, &booked);
-        Ending {
-            core: Some(self.core),
+        EndingHere {
+            core: self.core,
             record_id,
             booked,
             recorded,
@@ -308,7 +373,8 @@ impl Here {
 }
 
 /// What an action used, as far as somebody said so.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub(crate) enum Spent {
     /// It never ran.
     Nothing,
@@ -324,6 +390,19 @@ impl Spent {
             Self::Nothing => running.cancel().map(|()| None),
             Self::Exactly(usage) => running.settle(usage).map(Some),
             Self::AtLeast(usage) => running.settle_at_least(usage).map(Some),
+        }
+    }
+
+    /// The same for a hold that nobody in this process holds on to.
+    pub(crate) fn book_by_id(
+        self,
+        budget: &BudgetEnforcer,
+        hold: ReservationId,
+    ) -> Result<Option<Settlement>, BudgetError> {
+        match self {
+            Self::Nothing => budget.cancel_id(hold).map(|()| None),
+            Self::Exactly(usage) => budget.settle_id(hold, usage).map(Some),
+            Self::AtLeast(usage) => budget.settle_at_least_id(hold, usage).map(Some),
         }
     }
 
@@ -353,16 +432,21 @@ impl Spent {
 
 impl Drop for Permit {
     fn drop(&mut self) {
+        // The whole hold: the tool may have run.
+        const ABANDONED: Spent = Spent::Exactly(Usage::NONE);
         // May run while a panic unwinds, so nothing in here may panic.
         let ended = catch_unwind(AssertUnwindSafe(|| {
-            if let Hold::Here(here) = mem::replace(&mut self.hold, Hold::Ended) {
-                let (ending, spent) = if here.is_started {
-                    // The whole hold: the tool may have run.
-                    ("abandoned", Spent::Exactly(Usage::default()))
-                } else {
-                    ("cancelled", Spent::Nothing)
-                };
-                drop(here.end(self, ending, None, spent));
+            match mem::replace(&mut self.hold, Hold::Ended) {
+                Hold::Here(here) if here.is_started => {
+                    drop(here.end(self, Ended::Abandoned.as_str(), None, ABANDONED));
+                }
+                Hold::Here(here) => {
+                    drop(here.end(self, Ended::Cancelled.as_str(), None, Spent::Nothing));
+                }
+                Hold::There(there) => {
+                    drop(there.tell(&self.action, Ended::Abandoned, ABANDONED, None));
+                }
+                Hold::Ended => {}
             }
         }));
         drop(ended);
@@ -378,27 +462,66 @@ impl fmt::Debug for Permit {
     }
 }
 
+/// An action whose end is on its way.
+enum Ending {
+    Here(EndingHere),
+    There {
+        record: Uuid,
+        told: Pin<Box<dyn Future<Output = Reply> + Send>>,
+    },
+    /// It had ended before.
+    Before(Option<Uuid>),
+}
+
+impl Ending {
+    async fn acknowledged(self) -> Result<Settled, SettleError> {
+        match self {
+            Self::Here(here) => here.acknowledged().await,
+            Self::There { record, told } => confirmed(record, told.await),
+            Self::Before(record_id) => Ok(Settled {
+                settlement: None,
+                record_id,
+            }),
+        }
+    }
+
+    fn wait(self) -> Result<Settled, SettleError> {
+        match self {
+            Self::Here(here) => here.wait(),
+            Self::There { record, told } => confirmed(record, blocking::wait_for(told)),
+            Self::Before(record_id) => Ok(Settled {
+                settlement: None,
+                record_id,
+            }),
+        }
+    }
+}
+
+fn confirmed(record: Uuid, reply: Reply) -> Result<Settled, SettleError> {
+    match reply {
+        Reply::Ended(settlement) => Ok(Settled {
+            settlement,
+            record_id: Some(record),
+        }),
+        Reply::Failed { message, .. } => Err(SettleError::Unconfirmed(message)),
+        other => Err(SettleError::Unconfirmed(format!(
+            "it answered with something else: {other:?}"
+        ))),
+    }
+}
+
 /// An action whose end is booked and handed to the log, and that only waits for the log's acknowledgement.
-struct Ending {
-    core: Option<Arc<Core>>,
+struct EndingHere {
+    core: Arc<Core>,
     record_id: Option<Uuid>,
     booked: Result<Option<Settlement>, BudgetError>,
     recorded: Result<Option<Recorded>, RecordError>,
 }
 
-impl Ending {
-    fn nothing(record_id: Option<Uuid>) -> Self {
-        Self {
-            core: None,
-            record_id,
-            booked: Ok(None),
-            recorded: Ok(None),
-        }
-    }
-
+impl EndingHere {
     async fn acknowledged(mut self) -> Result<Settled, SettleError> {
-        if let (Some(core), Some(entry)) = (&self.core, self.to_be_stored())
-            && let Err(error) = core.recorder.acknowledged(&entry).await
+        if let Some(entry) = self.to_be_stored()
+            && let Err(error) = self.core.recorder.acknowledged(&entry).await
         {
             self.lost(error);
         }
@@ -406,8 +529,8 @@ impl Ending {
     }
 
     fn wait(mut self) -> Result<Settled, SettleError> {
-        if let (Some(core), Some(entry)) = (&self.core, self.to_be_stored())
-            && let Err(error) = core.recorder.wait(&entry)
+        if let Some(entry) = self.to_be_stored()
+            && let Err(error) = self.core.recorder.wait(&entry)
         {
             self.lost(error);
         }
@@ -415,25 +538,17 @@ impl Ending {
     }
 
     fn to_be_stored(&self) -> Option<Recorded> {
-        self.recorded
-            .as_ref()
-            .ok()
-            .copied()
-            .flatten()
-            .filter(|entry| !entry.stored)
+        let recorded = self.recorded.as_ref().ok().copied().flatten();
+        recorded.filter(|entry| !entry.stored)
     }
 
     fn lost(&mut self, error: RecordError) {
-        if let Some(core) = &self.core {
-            core.count_loss();
-        }
+        self.core.count_loss();
         self.recorded = Err(error);
     }
 
     fn result(self) -> Result<Settled, SettleError> {
-        let is_required = self
-            .core
-            .is_some_and(|core| core.is_journal || core.rules.load().audit_required);
+        let is_required = self.core.is_journal || self.core.rules.load().audit_required;
         match (self.booked, self.recorded) {
             (_, Err(error)) if is_required => Err(SettleError::Record(error)),
             (Err(error), _) => Err(SettleError::Budget(error)),

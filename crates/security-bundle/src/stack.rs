@@ -10,6 +10,7 @@ mod parts;
 mod snapshot;
 
 use std::fmt;
+use std::sync::Arc;
 
 use audit_trail::AuditLog;
 use budget_enforcer::{BudgetAdmin, BudgetEnforcer};
@@ -22,6 +23,7 @@ pub use self::error::StackError;
 
 use self::keeper::Keeper;
 use crate::config::{ConfigError, SecurityStackConfig};
+use crate::core::Core;
 use crate::guard::Guard;
 
 /// The name under which the configuration's own acts stand in the log.
@@ -53,7 +55,7 @@ pub struct SecurityStack {
     pub consent: ConsentGate,
     /// What happened, provably.
     pub audit: AuditLog,
-    guard: Guard,
+    core: Arc<Core>,
     admin: StackAdmin,
     config: SecurityStackConfig,
     /// Keeps snapshots for as long as the stack is there.
@@ -71,7 +73,11 @@ impl SecurityStack {
     /// What agent-side code gets: decisions only.
     #[must_use]
     pub fn guard(&self) -> Guard {
-        self.guard.clone()
+        Guard::here(Arc::clone(&self.core))
+    }
+
+    pub(crate) fn core(&self) -> &Arc<Core> {
+        &self.core
     }
 
     /// The operator's side. Every act of it is an audit entry.
@@ -91,12 +97,12 @@ impl SecurityStack {
         &self,
         action: &crate::Action,
     ) -> impl Future<Output = crate::Decision> + Send + use<> {
-        self.guard.evaluate(action)
+        self.guard().evaluate(action)
     }
 
     /// [`Guard::evaluate_sync`].
     pub fn evaluate_sync(&self, action: &crate::Action) -> crate::Decision {
-        self.guard.evaluate_sync(action)
+        self.guard().evaluate_sync(action)
     }
 
     /// [`Guard::authorize`].
@@ -107,12 +113,12 @@ impl SecurityStack {
         &self,
         action: &crate::Action,
     ) -> impl Future<Output = Result<crate::Permit, crate::Denied>> + Send + use<> {
-        self.guard.authorize(action)
+        self.guard().authorize(action)
     }
 
     /// [`Guard::action`].
     pub fn action(&self, agent: impl AsRef<str>) -> crate::ActionBuilder {
-        self.guard.action(agent)
+        self.guard().action(agent)
     }
 }
 

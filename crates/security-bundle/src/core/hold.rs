@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use budget_enforcer::{BudgetDecision, BudgetDenied, Floor, Running};
+use uuid::Uuid;
 
 use super::Core;
 use crate::action::Action;
@@ -58,7 +59,12 @@ impl Reserved {
 
 impl Core {
     /// Judges, holds and hands the intent to the log. Where that says that it is not stored yet, it has to be waited for.
-    pub(crate) fn begin(self: &Arc<Self>, action: &Action) -> (Begun, Option<Recorded>) {
+    /// The record's id may be given, by which another process knows the call.
+    pub(crate) fn begin(
+        self: &Arc<Self>,
+        action: &Action,
+        record: Option<Uuid>,
+    ) -> (Begun, Option<Recorded>) {
         let (action, at) = match self.taken_up(action) {
             Ok(taken) => taken,
             Err(mut refused) => {
@@ -67,6 +73,7 @@ impl Core {
             }
         };
         let mut made = self.judge(&action, at);
+        made.record_id = record;
         self.ask_operators(&action, &mut made);
         let agreed = made.trust.open() && made.consent.open();
         let reserved = if agreed || made.shadow {
@@ -157,7 +164,29 @@ impl Core {
 }
 
 impl Begun {
-    pub(crate) fn finish(self, core: &Core, stored: Stored) -> Result<Permit, Denied> {
+    /// The permit, once the intent is stored.
+    pub(crate) async fn acknowledged(
+        self,
+        core: &Core,
+        entry: Option<Recorded>,
+    ) -> Result<Permit, Denied> {
+        let stored = match entry.filter(|entry| !entry.stored) {
+            None => Stored::AtOnce,
+            Some(entry) => core.recorder.acknowledged(&entry).await.into(),
+        };
+        self.finish(core, stored)
+    }
+
+    /// The same, blocking the thread.
+    pub(crate) fn wait(self, core: &Core, entry: Option<Recorded>) -> Result<Permit, Denied> {
+        let stored = match entry.filter(|entry| !entry.stored) {
+            None => Stored::AtOnce,
+            Some(entry) => core.recorder.wait(&entry).into(),
+        };
+        self.finish(core, stored)
+    }
+
+    fn finish(self, core: &Core, stored: Stored) -> Result<Permit, Denied> {
         match self {
             Self::Permit(permit) => permit.start(stored),
             Self::Denied(mut made) => {

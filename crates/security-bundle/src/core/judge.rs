@@ -1,15 +1,22 @@
 //! What the gates say: trust first, then consent, on one view and one time; the budget last.
 
+use std::sync::Arc;
+
 use budget_enforcer::BudgetDecision;
 use consent::{ConsentDecision, ConsentQuery};
 use time::OffsetDateTime;
-use trust_gate::{Answer, Arguments, TrustDecision, TrustOutcome};
+use trust_gate::{
+    AgentId, Answer, ApprovalId, ApprovalState, Arguments, Scope, ToolName, ToolRequest,
+    TrustDecision, TrustLevel, TrustOutcome,
+};
+use uuid::Uuid;
 
 use super::{Core, unasked};
 use crate::action::{Action, TrustQuestion};
-use crate::decision::{Asked, Fate, Made};
+use crate::decision::{Asked, Denied, Fate, Made};
 use crate::gate::Gate;
 use crate::journal::under_way::{self, Step};
+use crate::permit::Permit;
 
 /// How often consent is asked again because somebody changed it meanwhile; then the gate is closed.
 const CONSISTENT_VIEW_TRIES: usize = 16;
@@ -67,11 +74,62 @@ impl Core {
         };
     }
 
+    /// The approval that this call has to wait for, if operators have yet to answer; they are asked for it.
+    fn approval_due(&self, action: &Action) -> Option<ApprovalId> {
+        let (action, at) = self.taken_up(action).ok()?;
+        let made = self.judge(&action, at);
+        let TrustQuestion::Tool(request) = &action.0.trust else {
+            return None;
+        };
+        if made.shadow || !needs_approval(&made.trust) || !made.consent.open() {
+            return None;
+        }
+        let arguments = action.0.described.arguments.clone();
+        let arguments = arguments.unwrap_or_else(Arguments::none);
+        let approvals = self.trust.approvals();
+        let asked = Gate::ask(|| approvals.request(request, &arguments));
+        match asked {
+            Gate::Said(Ok(approval)) if approval.state == ApprovalState::Pending => {
+                Some(approval.id)
+            }
+            _ => None,
+        }
+    }
+
+    /// Waits for the operators' answer first, where one is due, and then decides once.
+    pub(crate) async fn authorize_when_approved(
+        self: &Arc<Self>,
+        action: &Action,
+        record: Option<Uuid>,
+    ) -> Result<Permit, Denied> {
+        if let Some(approval) = self.approval_due(action) {
+            // Whatever came of it, the decision tells.
+            drop(self.trust.approvals().wait(approval).await);
+        }
+        let (begun, entry) = self.begin(action, record);
+        begun.acknowledged(self, entry).await
+    }
+
+    pub(crate) fn tool_visible(&self, agent: &AgentId, scope: &Scope, tool: &ToolName) -> bool {
+        if self.rules.load().only_watches(Some(tool)) {
+            return true;
+        }
+        let request = ToolRequest::new(agent.clone(), tool.clone()).scope(scope.clone());
+        self.deciding(|| Gate::ask(|| self.trust.check(&request)))
+            .said()
+            .is_some_and(TrustDecision::visible)
+    }
+
+    pub(crate) fn level_suffices(&self, agent: &AgentId, scope: &Scope, level: TrustLevel) -> bool {
+        self.deciding(|| Gate::ask(|| self.trust.check_level(agent, scope, level)))
+            .open()
+    }
+
     /// Looks at trust and consent again where they or the rules have changed since the decision (design: security-bundle,
     /// rule 4).
     pub(crate) fn still_stands(&self, action: &Action, made: &mut Made) -> bool {
         let rules = self.rules.load();
-        let same_rules = std::sync::Arc::ptr_eq(&rules, &action.0.rules);
+        let same_rules = Arc::ptr_eq(&rules, &action.0.rules);
         let trust = made.trust.said().map(TrustDecision::revision);
         let consent = made.consent.said().map(ConsentDecision::revision);
         if same_rules

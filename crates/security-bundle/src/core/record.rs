@@ -3,8 +3,9 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::Ordering;
 
-use audit_trail::{Entry, Ext};
-use budget_enforcer::Running;
+use audit_trail::{Entry, Ext, recordable};
+use budget_enforcer::{Running, SessionId};
+use trust_gate::AgentId;
 
 use super::Core;
 use crate::action::Action;
@@ -45,6 +46,29 @@ impl Core {
         if self.rules.load().audit_required || self.is_journal {
             made.fate = Fate::Unrecorded;
         }
+    }
+
+    /// Decides without holding anything, and records it.
+    pub(crate) fn decide(&self, action: &Action) -> (Made, Option<Recorded>) {
+        let (action, mut made) = self.look(action);
+        let entry = self.record_decision(&action, &mut made, None);
+        (made, entry)
+    }
+
+    /// Records an event beside the decisions.
+    pub(crate) fn note(
+        &self,
+        event: &str,
+        agent: &AgentId,
+        session: Option<&SessionId>,
+        detail: &str,
+    ) -> Result<Recorded, RecordError> {
+        let event = recordable(event);
+        let mut entry = Entry::event(&event).agent(agent).reason_lossy(detail);
+        if let Some(session) = session {
+            entry = entry.session(session);
+        }
+        self.record(entry).inspect_err(|_| self.count_loss())
     }
 
     /// Counts an entry that the log did not take.

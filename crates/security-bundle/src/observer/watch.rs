@@ -184,7 +184,7 @@ mod tests {
     fn nothing_is_measured_where_nobody_looks() {
         let of = |stack: SecurityStack| {
             let action = stack.action("a").tool("t").build().unwrap();
-            let watch = Watch::begin(&stack.guard().core.observers, Asked::Evaluate, &action);
+            let watch = Watch::begin(&stack.core().observers, Asked::Evaluate, &action);
             watch.seen.is_some()
         };
         let builder = || SecurityStack::builder(SecurityStackConfig::default());

@@ -189,7 +189,7 @@ impl SecurityStack {
     /// Who asked. An act that cannot be recorded is refused by its own entry, and one that takes something away must not wait
     /// for this one: so a loss here is counted, and no more.
     fn note_peer(&self, request: &OperatorRequest, peer: &str) {
-        let core = &self.guard().core;
+        let core = self.core();
         let by = request.by().unwrap_or("nobody named");
         let detail = recordable(&format!(
             "{peer} asks {} in the name of {by}",
@@ -242,7 +242,7 @@ impl SecurityStack {
     }
 
     fn status(&self) -> Result<StackStatus, OperatorError> {
-        let core = &self.guard().core;
+        let core = self.core();
         let trust = self.admin().trust();
         let waiting = trust
             .approvals()

@@ -18,7 +18,6 @@ use super::parts::{self, With};
 use super::{SecurityStack, StackAdmin, StackError, checks};
 use crate::config::{ConfigError, SecurityStackConfig};
 use crate::core::{Core, WallClock};
-use crate::guard::Guard;
 use crate::journal::{Acts, KEY};
 use crate::observer::{Observer, Observers};
 use crate::recorder::Recorder;
@@ -303,7 +302,7 @@ impl Wired {
             consent: self.consent,
             // What its holder writes must not come back as an act.
             audit: audit.reserving(KEY),
-            guard: Guard { core },
+            core,
             admin,
             config,
             _keeper: keeper,

@@ -14,10 +14,10 @@ mod leaks;
 mod observers;
 #[cfg(feature = "opentelemetry")]
 mod opentelemetry;
-#[cfg(feature = "metrics")]
-mod prometheus;
 mod operator;
 mod operator_any;
+#[cfg(feature = "metrics")]
+mod prometheus;
 mod revocation;
 mod seed_000;
 mod seed_004;
