@@ -35,7 +35,7 @@ mod control;
 pub use action::{Action, ActionBuilder, ActionError};
 pub use config::{
     AgentIdentity, AuditConfig, AuditLevel, BudgetToolRule, ConfigError, ConsentToolRule,
-    Mandatory, McpConfig, MethodRule, Mode, SecurityStackConfig, ShadowConfig,
+    EnvironmentNote, Mandatory, McpConfig, MethodRule, Mode, SecurityStackConfig, ShadowConfig,
 };
 pub use decision::{Decision, Denied, Obligation, Outcome, Reason, Stage};
 pub use guard::Guard;

@@ -1,5 +1,6 @@
 //! The configuration: one schema for code and files, refused as a whole where any part of it is wrong.
 
+mod environment;
 mod file;
 mod json;
 mod mcp;
@@ -19,6 +20,7 @@ use consent::ConsentConfig;
 use serde::Serialize;
 use trust_gate::{AgentId, LevelRef, ToolPattern, TrustGateConfig, TrustLevel};
 
+pub use self::environment::EnvironmentNote;
 pub use self::mcp::{McpConfig, MethodRule};
 pub use self::mode::{AuditLevel, Mode, ShadowConfig};
 pub use self::source::ConfigError;

@@ -16,6 +16,7 @@ fn the_whole_schema_is_read() {
     );
     assert_eq!(config.audit.max_records, Some(10_000));
     let mut config = config;
+    config.data_dir = None;
     config.audit.key = None;
     let stack = create_security_stack(config).unwrap();
     let action = stack

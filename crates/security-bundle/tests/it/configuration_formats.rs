@@ -207,9 +207,9 @@ fn the_least_level_is_above_every_tool_rule() {
 proptest! {
     #[test]
     fn no_text_is_more_than_refused(text in "(trust|budget|audit|: |\n|  |- |\\[|\\]|\\{|\\}|\"|'|&a|\\*a|!!|<<|\\||>|#|,|0|x|=|\t|\\\\){0,40}") {
-        let _ = SecurityStackConfig::from_toml_str(&text);
-        let _ = SecurityStackConfig::from_yaml_str(&text);
-        let _ = SecurityStackConfig::from_json_str(&text);
+        drop(SecurityStackConfig::from_toml_str(&text));
+        drop(SecurityStackConfig::from_yaml_str(&text));
+        drop(SecurityStackConfig::from_json_str(&text));
     }
 
     #[test]
