@@ -2,18 +2,21 @@
 
 mod hold;
 mod judge;
+mod orphan;
 mod record;
 
+use std::collections::HashSet;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Mutex};
 
 use arc_swap::ArcSwap;
 use budget_enforcer::BudgetEnforcer;
 use consent::ConsentGate;
 use time::OffsetDateTime;
 use trust_gate::TrustGate;
+use uuid::Uuid;
 
 use crate::action::Action;
 use crate::decision::{Asked, Fate, Made};
@@ -23,6 +26,8 @@ use crate::recorder::Recorder;
 use crate::rules::Rules;
 
 pub(crate) use self::hold::Stored;
+#[cfg(all(unix, feature = "control"))]
+pub(crate) use self::orphan::Known;
 
 pub(crate) type WallClock = Arc<dyn Fn() -> OffsetDateTime + Send + Sync>;
 
@@ -37,6 +42,8 @@ pub(crate) struct Core {
     pub(crate) clock: WallClock,
     pub(crate) losses: AtomicU64,
     pub(crate) observers: Arc<Observers>,
+    /// Calls of processes that are gone which this one has ended.
+    pub(crate) ended_orphans: Mutex<HashSet<Uuid>>,
 }
 
 impl fmt::Debug for Core {

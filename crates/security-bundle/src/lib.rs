@@ -31,6 +31,8 @@ mod rules;
 // Between processes.
 #[cfg(all(unix, feature = "control"))]
 mod control;
+#[cfg(all(unix, feature = "control"))]
+mod seat;
 
 pub use action::{Action, ActionBuilder, ActionError};
 pub use config::{
@@ -47,6 +49,8 @@ pub use observer::{Asked, DecisionSeen, EndSeen, Gauges, Observer, Readings};
 pub use permit::{Permit, SettleError, Settled, Usage};
 pub use recorder::{RecordError, Recorded, Recorder};
 pub use request::ToolRequest;
+#[cfg(all(unix, feature = "control"))]
+pub use seat::{OperatorLine, OperatorLineError, Seat};
 pub use stack::{
     CONFIGURATION, SecurityStack, SecurityStackBuilder, StackAdmin, StackError,
     create_security_stack,

@@ -26,3 +26,20 @@ pub(crate) fn digest(config: &SecurityStackConfig) -> Result<String, ConfigError
     let bytes = serde_json::to_vec(&rules).map_err(|error| ConfigError::at("", error))?;
     Ok(sha256(bytes))
 }
+
+/// The digest of all that the processes on one data directory must agree on: everything but whom each acts for, what its gate lets
+/// through, and where directory and key are.
+#[cfg(all(unix, feature = "control"))]
+pub(crate) fn shared_digest(config: &SecurityStackConfig) -> Result<String, ConfigError> {
+    let shared = json!({
+        "rules": digest(&SecurityStackConfig {
+            mcp: crate::config::McpConfig::default(),
+            ..config.clone()
+        })?,
+        "assignments": config.assignments,
+        "grants": config.grants,
+        "namespace": config.audit_namespace,
+    });
+    let bytes = serde_json::to_vec(&shared).map_err(|error| ConfigError::at("", error))?;
+    Ok(sha256(bytes))
+}

@@ -19,6 +19,7 @@ use time::OffsetDateTime;
 use trust_gate::{TrustAdmin, TrustGate};
 
 pub use self::builder::SecurityStackBuilder;
+pub(crate) use self::data_dir::FOLDER;
 pub use self::error::StackError;
 
 use self::keeper::Keeper;

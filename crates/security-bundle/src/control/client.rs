@@ -145,6 +145,7 @@ impl Client {
     }
 
     /// Done once the owner is gone.
+    #[cfg(test)]
     pub(crate) fn closed(&self) -> impl Future<Output = ()> + Send + use<> {
         let mut closed = self.line.closed.clone();
         async move {

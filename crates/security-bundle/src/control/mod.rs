@@ -5,14 +5,6 @@
 //!
 //! The socket is a file that only its owner may open (0600 from its first moment, in a directory that only its owner may write), and
 //! each side looks at the other's credentials before it believes a byte.
-#![cfg_attr(
-    not(test),
-    expect(
-        dead_code,
-        unused_imports,
-        reason = "the owner of a data directory and those who join it are built on this"
-    )
-)]
 
 mod blocking;
 mod client;
@@ -33,10 +25,14 @@ use std::sync::Arc;
 
 use serde_json::value::RawValue;
 
-pub(crate) use self::client::{CallError, Client, ConnectError, Gone};
+#[cfg(test)]
+pub(crate) use self::client::Gone;
+pub(crate) use self::client::{CallError, Client, ConnectError};
 pub(crate) use self::message::{Hello, Refusal, Role, decode, encode};
 pub(crate) use self::peer::Peer;
-pub(crate) use self::server::{BindError, Server};
+#[cfg(test)]
+pub(crate) use self::server::BindError;
+pub(crate) use self::server::Server;
 
 /// What the owner of a data directory does for those who reach it. Called on the server's thread, for all connections in turn, so that
 /// nothing here may wait for something slow other than by `.await`.

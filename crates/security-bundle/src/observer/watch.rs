@@ -16,12 +16,17 @@ use crate::observer::{Asked, DecisionSeen, EndSeen, Gauges, Observer};
 use crate::permit::Permit;
 
 /// Everybody who observes a stack.
-#[derive(Default)]
-pub(crate) struct Observers(Vec<Box<dyn Observer>>);
+#[derive(Default, Clone)]
+pub(crate) struct Observers(Vec<Arc<dyn Observer>>);
 
 impl Observers {
     pub(crate) fn add(&mut self, observer: impl Observer) {
-        self.0.push(Box::new(observer));
+        self.0.push(Arc::new(observer));
+    }
+
+    #[cfg(all(unix, feature = "control"))]
+    pub(crate) fn of(observers: Vec<Box<dyn Observer>>) -> Self {
+        Self(observers.into_iter().map(Arc::from).collect())
     }
 
     pub(crate) fn attached(core: &Arc<Core>) {

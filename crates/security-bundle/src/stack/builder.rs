@@ -1,8 +1,8 @@
 //! Makes a stack, with parts of your own where it is in memory.
 
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Mutex};
 
 use arc_swap::ArcSwap;
 use audit_trail::{AuditLog, Entry, Sink};
@@ -31,7 +31,8 @@ pub struct SecurityStackBuilder {
     audit: Option<AuditLog>,
     sink: Option<(Box<dyn Sink>, u64)>,
     recorder: Option<Arc<dyn Recorder>>,
-    observers: Observers,
+    observers: Arc<Observers>,
+    mark: StackMark,
     trust: Option<(TrustGate, TrustAdmin)>,
     consent: Option<(ConsentGate, ConsentLedger)>,
     budget: Option<(BudgetEnforcer, BudgetAdmin)>,
@@ -45,7 +46,8 @@ impl SecurityStackBuilder {
             audit: None,
             sink: None,
             recorder: None,
-            observers: Observers::default(),
+            observers: Arc::default(),
+            mark: StackMark::default(),
             trust: None,
             consent: None,
             budget: None,
@@ -79,7 +81,15 @@ impl SecurityStackBuilder {
 
     /// Somebody who sees what is decided, besides those given before.
     pub fn observer(mut self, observer: impl Observer) -> Self {
-        self.observers.add(observer);
+        Arc::make_mut(&mut self.observers).add(observer);
+        self
+    }
+
+    /// As part of a place at a data directory, whose guards and observers outlive an owner.
+    #[cfg(all(unix, feature = "control"))]
+    pub(crate) fn seated(mut self, mark: StackMark, observers: Arc<Observers>) -> Self {
+        self.mark = mark;
+        self.observers = observers;
         self
     }
 
@@ -163,6 +173,7 @@ impl SecurityStackBuilder {
             consent,
             recorder,
             observers: self.observers,
+            mark: self.mark,
             is_journal: false,
             clock,
         };
@@ -234,6 +245,7 @@ impl SecurityStackBuilder {
             consent,
             recorder,
             observers: self.observers,
+            mark: self.mark,
             is_journal: true,
             clock,
         };
@@ -247,7 +259,8 @@ struct Wired {
     budget: BudgetEnforcer,
     consent: ConsentGate,
     recorder: Arc<dyn Recorder>,
-    observers: Observers,
+    observers: Arc<Observers>,
+    mark: StackMark,
     is_journal: bool,
     clock: Option<WallClock>,
 }
@@ -262,7 +275,7 @@ impl Wired {
     ) -> Result<SecurityStack, StackError> {
         checks::budget_rules(&config, &admin.budget)?;
         let has_template = self.budget.has_session_template();
-        let rules = Rules::new(&config, StackMark::default(), has_template)?;
+        let rules = Rules::new(&config, self.mark, has_template)?;
         // Where the state is and by which rules it is used, said once.
         let opened = if self.is_journal {
             "stack_opened"
@@ -282,7 +295,8 @@ impl Wired {
             is_journal: self.is_journal,
             clock: self.clock.unwrap_or_else(|| Arc::new(system_time)),
             losses: AtomicU64::new(0),
-            observers: Arc::new(self.observers),
+            ended_orphans: Mutex::default(),
+            observers: self.observers,
         });
         Observers::attached(&core);
         let said = core.record(Entry::event(opened).policy(policy));

@@ -41,14 +41,14 @@ pub enum StackError {
 }
 
 impl StackError {
-    pub(super) fn data_dir(directory: &std::path::Path, problem: impl std::fmt::Display) -> Self {
+    pub(crate) fn data_dir(directory: &std::path::Path, problem: impl std::fmt::Display) -> Self {
         Self::DataDir {
             directory: directory.to_owned(),
             problem: problem.to_string(),
         }
     }
 
-    pub(super) fn io(
+    pub(crate) fn io(
         directory: &std::path::Path,
         what: &'static str,
     ) -> impl Fn(io::Error) -> Self {

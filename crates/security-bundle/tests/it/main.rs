@@ -20,6 +20,8 @@ mod operator_any;
 #[cfg(feature = "metrics")]
 mod prometheus;
 mod revocation;
+#[cfg(all(unix, feature = "control"))]
+mod seat;
 mod seed_000;
 mod seed_004;
 #[cfg(feature = "tracing")]

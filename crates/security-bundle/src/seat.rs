@@ -1,0 +1,309 @@
+//! A process's place at a data directory: it owns it, or has joined the one that does, and takes over when that one goes
+//! (design: security-bundle, Durable by default where it matters).
+
+mod chair;
+mod desk;
+mod operator;
+mod service;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+pub use self::operator::{OperatorLine, OperatorLineError};
+
+use self::chair::{Chair, Engine};
+use self::desk::Desk;
+use self::service::Door;
+use crate::config::{ConfigError, SecurityStackConfig};
+use crate::control::{Client, ConnectError, Hello, Role, Server};
+use crate::far::Far as _;
+use crate::guard::Guard;
+use crate::observer::{Observer, Observers};
+use crate::operator::{OperatorAnswer, OperatorRefusal, OperatorRequest};
+use crate::rules::{Rules, StackMark};
+use crate::stack::{FOLDER, SecurityStack, StackError};
+
+/// The socket's name in the directory's own folder.
+const SOCKET: &str = "control.sock";
+/// How often it is looked whether the owner is still there, and tried to take its place.
+const LOOK: Duration = Duration::from_millis(10);
+/// How long calls wait for the next owner before they are denied.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// This process's place at the data directory of its configuration.
+///
+/// Several processes may have one each, such as a gate in front of each of several servers: one owns the directory, the others
+/// join it through its control socket (mode 0600, peers checked), and all of them draw on the same budgets. When the owner goes,
+/// another one takes its place; while there is none, every action is denied.
+///
+/// ```
+/// use security_bundle::{Seat, SecurityStackConfig, Usage};
+///
+/// # let dir = tempfile::tempdir()?;
+/// let mut config = SecurityStackConfig::from_toml_str(r#"
+///     [[trust.assignments]]
+///     agent = "bot"
+///     level = "L4"
+///     assigned_by = "ops@example.com"
+///
+///     [[trust.tools]]
+///     tool = "read_*"
+///     required_level = "L1"
+///     effect = "read_public"
+/// "#)?;
+/// config.data_dir = Some(dir.path().join("state"));
+/// let owner = Seat::take(config.clone())?;
+/// let second = Seat::take(config)?; // as another process would
+/// assert!(owner.is_owner() && !second.is_owner());
+///
+/// let guard = second.guard();
+/// let permit = guard.authorize_blocking(&guard.action("bot").tool("read_file").build()?)?;
+/// permit.settle_blocking(Usage::default())?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub struct Seat {
+    directory: PathBuf,
+    chair: Chair,
+    stop: Option<SyncSender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Seat {
+    /// Takes a place at the configuration's data directory. Blocks while the state is read back.
+    ///
+    /// # Errors
+    /// What keeps the stack from being made; [`StackError::DataDir`] where the owner does not let this process in, for instance since
+    /// its configuration is another one.
+    pub fn take(config: SecurityStackConfig) -> Result<Self, StackError> {
+        Self::take_observed(config, Vec::new())
+    }
+
+    /// The same, with observers of this process's decisions.
+    ///
+    /// # Errors
+    /// As [`take`](Self::take).
+    pub fn take_observed(
+        config: SecurityStackConfig,
+        observers: Vec<Box<dyn Observer>>,
+    ) -> Result<Self, StackError> {
+        let Some(directory) = config.data_dir.clone() else {
+            let problem = "a seat is one at a data directory; name it";
+            return Err(ConfigError::at("data_dir", problem).into());
+        };
+        let mark = StackMark::default();
+        let candidate = Candidate {
+            socket: socket_of(&directory),
+            configuration: crate::policy::shared_digest(&config)?,
+            observers: Arc::new(Observers::of(observers)),
+            mark: mark.clone(),
+            directory,
+            config,
+        };
+        let has_template = candidate.config.budget.session.is_some();
+        let rules = Rules::new(&candidate.config, mark, has_template)?;
+        let (engine, server) = candidate.first()?;
+        let chair = Chair::new(engine, rules, Arc::clone(&candidate.observers))?;
+        let (stop, stopped) = sync_channel(0);
+        let directory = candidate.directory.clone();
+        let thread = thread::Builder::new().name("stack-seat".to_owned()).spawn({
+            let chair = chair.clone();
+            move || candidate.keep(&chair, server, &stopped)
+        });
+        let thread = thread.map_err(StackError::io(&directory, "no thread can be started"))?;
+        Ok(Self {
+            directory,
+            chair,
+            stop: Some(stop),
+            thread: Some(thread),
+        })
+    }
+
+    /// What agent-side code gets: the same guard whoever owns the directory.
+    #[must_use]
+    pub fn guard(&self) -> Guard {
+        Guard::far(Arc::new(self.chair.clone()))
+    }
+
+    /// Whether this process owns the directory now.
+    #[must_use]
+    pub fn is_owner(&self) -> bool {
+        self.chair.here().is_some()
+    }
+
+    /// The stack, where this process owns the directory now. Whoever keeps it keeps the directory.
+    #[must_use]
+    pub fn stack(&self) -> Option<Arc<SecurityStack>> {
+        match self.chair.engine() {
+            Engine::Owner(desk) => Some(Arc::clone(&desk.stack)),
+            _ => None,
+        }
+    }
+
+    /// Does what an operator asks, here or at the owner. Blocks.
+    ///
+    /// # Errors
+    /// What was refused; the code is `no_owner` where there is nobody to ask.
+    pub fn perform(&self, request: &OperatorRequest) -> Result<OperatorAnswer, OperatorRefusal> {
+        match self.chair.engine() {
+            Engine::Owner(desk) => desk.stack.perform(request, None),
+            Engine::Joined(_) => {
+                let line = OperatorLine::connect(&self.directory, "gate")
+                    .map_err(|error| OperatorRefusal::new("no_owner", error.to_string()))?;
+                line.perform(request)
+            }
+            Engine::Between => Err(OperatorRefusal::new(
+                "no_owner",
+                "the owner has just gone".to_owned(),
+            )),
+            Engine::Nobody(why) => Err(OperatorRefusal::new("no_owner", why.to_string())),
+        }
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        if let Some(thread) = self.thread.take() {
+            // Whatever it held is gone with it.
+            drop(thread.join());
+        }
+    }
+}
+
+fn socket_of(directory: &Path) -> PathBuf {
+    directory.join(FOLDER).join(SOCKET)
+}
+
+/// Who wants the directory, or to join whoever has it.
+struct Candidate {
+    directory: PathBuf,
+    socket: PathBuf,
+    config: SecurityStackConfig,
+    configuration: String,
+    observers: Arc<Observers>,
+    mark: StackMark,
+}
+
+impl Candidate {
+    /// The first place, or why there is none. Between an owner that goes and the next one it takes a moment.
+    fn first(&self) -> Result<(Engine, Option<Server>), StackError> {
+        let mut left = PATIENCE;
+        loop {
+            match self.sit() {
+                Ok(seated) => return Ok(seated),
+                Err(Unseated::Failed(error)) => return Err(error),
+                Err(Unseated::Nobody(problem)) if left.is_zero() => {
+                    return Err(StackError::data_dir(&self.directory, problem));
+                }
+                Err(Unseated::Nobody(_)) => {
+                    thread::sleep(LOOK);
+                    left = left.saturating_sub(LOOK);
+                }
+            }
+        }
+    }
+
+    /// Owns the directory if nobody does, else joins who does.
+    fn sit(&self) -> Result<(Engine, Option<Server>), Unseated> {
+        let builder = SecurityStack::builder(self.config.clone());
+        match builder
+            .seated(self.mark.clone(), Arc::clone(&self.observers))
+            .build()
+        {
+            Ok(stack) => {
+                let desk = Arc::new(Desk::new(Arc::new(stack)));
+                let door = Door {
+                    desk: Arc::clone(&desk),
+                    configuration: self.configuration.clone(),
+                };
+                let server = Server::bind(&self.socket, Arc::new(door));
+                let server = server.map_err(|error| {
+                    Unseated::Failed(StackError::data_dir(&self.directory, error))
+                })?;
+                Ok((Engine::Owner(desk), Some(server)))
+            }
+            Err(StackError::Owned { .. }) => {
+                let hello = Hello {
+                    role: Role::Gate,
+                    config: Some(self.configuration.clone()),
+                    name: "gate".to_owned(),
+                };
+                match Client::connect(&self.socket, &hello) {
+                    Ok(client) => Ok((Engine::Joined(client), None)),
+                    // The owner has just gone, or has not opened its door yet.
+                    Err(error @ (ConnectError::NoOwner { .. } | ConnectError::Silent { .. })) => {
+                        Err(Unseated::Nobody(error.to_string()))
+                    }
+                    Err(error) => {
+                        let error = StackError::data_dir(&self.directory, error);
+                        Err(Unseated::Failed(error))
+                    }
+                }
+            }
+            Err(error) => Err(Unseated::Failed(error)),
+        }
+    }
+
+    /// Keeps the place until told to leave, and takes the owner's when that one goes.
+    fn keep(self, chair: &Chair, mut server: Option<Server>, stopped: &Receiver<()>) {
+        let is_over = || stopped.recv_timeout(LOOK) != Err(RecvTimeoutError::Timeout);
+        loop {
+            match chair.engine() {
+                Engine::Owner(_) => {
+                    // Until the other side is dropped.
+                    stopped.recv().ok();
+                    break;
+                }
+                Engine::Joined(client) if !client.is_closed() => {
+                    if is_over() {
+                        break;
+                    }
+                }
+                _ => {
+                    chair.seat(Engine::Between);
+                    let mut left = PATIENCE;
+                    let seated = loop {
+                        match self.sit() {
+                            Ok(seated) => break Some(seated),
+                            Err(error) if left.is_zero() => {
+                                chair.seat(Engine::Nobody(error.to_string().into()));
+                            }
+                            Err(_) => left = left.saturating_sub(LOOK),
+                        }
+                        if is_over() {
+                            break None;
+                        }
+                    };
+                    let Some((engine, door)) = seated else {
+                        break;
+                    };
+                    server = door;
+                    chair.seat(engine);
+                }
+            }
+        }
+        // Whoever joined looks for another owner, and what they held is ended by them there.
+        drop(server);
+        let left = "this process has left the data directory";
+        chair.seat(Engine::Nobody(left.into()));
+    }
+}
+
+enum Unseated {
+    /// Nobody owns it just now, and it could not be had: another try may do.
+    Nobody(String),
+    Failed(StackError),
+}
+
+impl std::fmt::Display for Unseated {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Nobody(problem) => f.write_str(problem),
+            Self::Failed(error) => error.fmt(f),
+        }
+    }
+}

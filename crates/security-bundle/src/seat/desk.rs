@@ -1,0 +1,215 @@
+//! The owner's side: answers what guards ask, be they in this process or in one that joined.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use uuid::Uuid;
+
+use crate::action::{Action, Description};
+use crate::core::{Core, Known};
+use crate::decision::{Decision, Told};
+use crate::far::{Ended, Question, Reply};
+use crate::permit::{Permit, Spent};
+use crate::stack::SecurityStack;
+
+/// The stack of this process, and the permits that it gave to this process's own guards.
+pub(super) struct Desk {
+    pub(super) stack: Arc<SecurityStack>,
+    pub(super) own: Permits,
+}
+
+impl fmt::Debug for Desk {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Desk").finish_non_exhaustive()
+    }
+}
+
+/// What one process was permitted and has not ended. Dropping it, for the process is gone, abandons all of it: the tools may
+/// have run.
+#[derive(Default)]
+pub(super) struct Permits(Mutex<HashMap<Uuid, Permit>>);
+
+impl Permits {
+    fn lock(&self) -> MutexGuard<'_, HashMap<Uuid, Permit>> {
+        // Nothing in here panics halfway.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Desk {
+    pub(super) fn new(stack: Arc<SecurityStack>) -> Self {
+        Self {
+            stack,
+            own: Permits::default(),
+        }
+    }
+
+    pub(super) fn core(&self) -> &Arc<Core> {
+        self.stack.core()
+    }
+
+    /// `again`: it was asked before, of somebody who may have done it and could not say so.
+    pub(super) async fn answer(&self, permits: &Permits, question: Question, again: bool) -> Reply {
+        match question {
+            Question::Evaluate { action } => match self.described(*action) {
+                Ok(action) => decided(&self.stack.guard().evaluate(&action).await),
+                Err(refused) => refused,
+            },
+            Question::Preview { action } => match self.described(*action) {
+                Ok(action) => decided(&self.stack.guard().preview(&action)),
+                Err(refused) => refused,
+            },
+            Question::Authorize {
+                record,
+                action,
+                waits,
+            } => match self.described(*action) {
+                Ok(action) => self.authorize(permits, record, &action, waits, again).await,
+                Err(refused) => refused,
+            },
+            Question::End {
+                record,
+                action,
+                ending,
+                spent,
+                why,
+            } => match self.described(*action) {
+                Ok(action) => self.end(permits, record, &action, ending, spent, why).await,
+                Err(refused) => refused,
+            },
+            Question::Visible { agent, scope, tool } => {
+                yes(self.core().tool_visible(&agent, &scope, &tool))
+            }
+            Question::LevelSuffices {
+                agent,
+                scope,
+                level,
+            } => yes(self.core().level_suffices(&agent, &scope, level)),
+            Question::Note {
+                event,
+                agent,
+                session,
+                detail,
+            } => match self.core().note(&event, &agent, session.as_ref(), &detail) {
+                Ok(entry) => Reply::Noted {
+                    id: entry.id,
+                    index: entry.index,
+                },
+                Err(error) => Reply::failed("audit_unavailable", error),
+            },
+            Question::Losses {} => Reply::Losses(self.stack.guard().losses()),
+        }
+    }
+
+    fn described(&self, description: Description) -> Result<Action, Reply> {
+        Action::of(description, self.core().rules.load_full())
+            .map_err(|error| Reply::failed("invalid_action", error))
+    }
+
+    async fn authorize(
+        &self,
+        permits: &Permits,
+        record: Uuid,
+        action: &Action,
+        waits: bool,
+        again: bool,
+    ) -> Reply {
+        if again {
+            match Known::of(&self.stack.audit, record) {
+                Ok(Known::No) => {}
+                Ok(Known::Open { .. }) => return self.take_up(record, action).await,
+                Ok(Known::Over) => {
+                    let told =
+                        "the owner of the data directory went before it could answer; ask again";
+                    return Reply::failed("owner_gone", told);
+                }
+                Err(problem) => return Reply::failed("internal_error", problem),
+            }
+        }
+        let core = self.core();
+        let permit = if waits {
+            core.authorize_when_approved(action, Some(record)).await
+        } else {
+            let (begun, entry) = core.begin(action, Some(record));
+            begun.acknowledged(core, entry).await
+        };
+        match permit {
+            Err(denied) => decided(denied.decision()),
+            Ok(permit) => {
+                let told = Told::from(permit.decision());
+                // An id that is in use already: the later one is abandoned, which holds its amount.
+                permits.lock().insert(record, permit);
+                Reply::Permitted(Box::new(told))
+            }
+        }
+    }
+
+    /// A call that an owner before this one permitted, and could not say so: it still may run, if it still would be permitted.
+    async fn take_up(&self, record: Uuid, action: &Action) -> Reply {
+        let (_, mut made) = self.core().look(action);
+        made.record_id = Some(record);
+        // It holds what it needs: whether as much again is left is not the question.
+        made.budget = crate::gate::Gate::Unasked;
+        let decision = Decision::from(made);
+        if decision.allowed() {
+            return Reply::Permitted(Box::new(Told::from(&decision)));
+        }
+        let why = Some(decision.reason().to_string());
+        let ended = self.end_orphan(record, action, Ended::Cancelled, Spent::Nothing, why);
+        match ended.await {
+            Reply::Ended(_) => decided(&decision),
+            failed => failed,
+        }
+    }
+
+    async fn end(
+        &self,
+        permits: &Permits,
+        record: Uuid,
+        action: &Action,
+        ending: Ended,
+        spent: Spent,
+        why: Option<String>,
+    ) -> Reply {
+        let permit = permits.lock().remove(&record);
+        let Some(permit) = permit else {
+            return self.end_orphan(record, action, ending, spent, why).await;
+        };
+        let why = why.as_ref().map(|why| why as &dyn fmt::Display);
+        match permit.end_as(ending, why, spent).await {
+            Ok(settled) => Reply::Ended(settled.settlement),
+            Err(error) => Reply::failed("not_settled", error),
+        }
+    }
+
+    async fn end_orphan(
+        &self,
+        record: Uuid,
+        action: &Action,
+        ending: Ended,
+        spent: Spent,
+        why: Option<String>,
+    ) -> Reply {
+        let core = self.core();
+        let ended = core.end_orphan(&self.stack.audit, record, action, ending, spent, why);
+        match ended {
+            Err(problem) => Reply::failed("not_settled", problem),
+            Ok((settlement, entry)) => match entry.filter(|entry| !entry.stored) {
+                None => Reply::Ended(settlement),
+                Some(entry) => match core.recorder.acknowledged(&entry).await {
+                    Ok(()) => Reply::Ended(settlement),
+                    Err(error) => Reply::failed("audit_unavailable", error),
+                },
+            },
+        }
+    }
+}
+
+fn decided(decision: &Decision) -> Reply {
+    Reply::Decided(Box::new(Told::from(decision)))
+}
+
+fn yes(is_so: bool) -> Reply {
+    if is_so { Reply::Yes } else { Reply::No }
+}
