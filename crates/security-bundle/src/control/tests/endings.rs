@@ -50,9 +50,10 @@ async fn a_killed_owner_ends_all_calls_and_its_socket_is_replaced() {
         let path = dir.path().join("control.sock");
         let mut owner = Child::owner(&path);
         let client = Client::connect(&path, &hello("gate")).unwrap();
-        let waiting = tokio::spawn(client.call(Request::wait()));
-        // Answered in the order in which they came, so the other has arrived.
-        client.call(Request::echo("first")).await.unwrap();
+        let mut waiting = Box::pin(client.call(Request::wait()));
+        asked(&mut waiting).await;
+        // Sent after it, and answered: so it has arrived.
+        client.call(Request::echo("next")).await.unwrap();
         let mut busy = JoinSet::new();
         for _ in 0..4 {
             let client = client.clone();
@@ -68,7 +69,7 @@ async fn a_killed_owner_ends_all_calls_and_its_socket_is_replaced() {
         tokio::task::yield_now().await;
         owner.kill();
         assert_eq!(
-            waiting.await.unwrap().unwrap_err(),
+            waiting.await.unwrap_err(),
             CallError::Gone(Gone::Unanswered)
         );
         for error in busy.join_all().await {
@@ -128,12 +129,7 @@ async fn only_what_the_owner_cannot_have_read_counts_as_unsent() {
     ];
     let mut calls = calls.map(|request| Box::pin(client.call(request)));
     for call in &mut calls {
-        // Each is sent when it is polled first.
-        tokio::select! {
-            biased;
-            answer = call => panic!("{answer:?}"),
-            () = std::future::ready(()) => {}
-        }
+        asked(call).await;
     }
     half.await.unwrap();
     drop(close);
@@ -146,4 +142,13 @@ async fn only_what_the_owner_cannot_have_read_counts_as_unsent() {
         gone,
         [Gone::Unanswered, Gone::Unsent, Gone::Unsent].map(CallError::Gone)
     );
+}
+
+/// Polls a call once, by which it is on its way, in order.
+async fn asked<F: Future<Output: std::fmt::Debug> + Unpin>(call: &mut F) {
+    tokio::select! {
+        biased;
+        answer = call => panic!("it is answered already: {answer:?}"),
+        () = std::future::ready(()) => {}
+    }
 }
