@@ -165,10 +165,12 @@ impl Link {
     }
 
     async fn run(mut self) {
+        // Answers are read whatever waits to be written: an owner that is not read from would not read either. There are only so many
+        // calls as there are slots.
         loop {
             let goes_on = tokio::select! {
                 message = self.wire.next() => message.is_ok_and(|message| self.answered(message)),
-                command = self.ends.asked.recv(), if self.wire.has_room() => match command {
+                command = self.ends.asked.recv() => match command {
                     Some(command) => self.obey(command),
                     None => false,
                 },

@@ -100,6 +100,25 @@ fn who_never_reads_is_given_up_while_others_are_served() {
 }
 
 #[test]
+fn who_never_reads_its_answers_can_ask_for_no_more() {
+    const MANY: usize = 100_000;
+
+    let owned = Owned::with(Limits {
+        in_flight: 0,
+        ..Limits::default()
+    });
+    let mut raw = Raw::joined(&owned.path());
+    // A pause of the owner's that is this long lets the test pass for nothing, and nothing makes it fail.
+    raw.0
+        .set_write_timeout(Some(Duration::from_millis(500)))
+        .unwrap();
+    let ask = br#"{"ask":{"id":1,"request":{"wait":{}}}}"#;
+    let frame = [&[0, 0, 0, u8::try_from(ask.len()).unwrap()][..], ask].concat();
+    let taken = (0..MANY).take_while(|_| raw.0.write_all(&frame).is_ok());
+    assert!(taken.count() < MANY, "all were read, and all answers kept");
+}
+
+#[test]
 fn who_asks_for_too_much_at_once_is_told_so() {
     let owned = Owned::with(Limits {
         in_flight: 2,
