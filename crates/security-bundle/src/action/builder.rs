@@ -92,10 +92,10 @@ impl ActionBuilder {
         })
     }
 
-    /// The most that the agent's credential lets it have, whatever operators gave it.
+    /// The most that the agent's credential lets it have, whatever operators gave it. Said twice, the lower counts.
     pub fn at_most(self, level: TrustLevel) -> Self {
         self.with(|described| {
-            described.at_most = Some(level);
+            described.at_most = Some(described.at_most.map_or(level, |most| most.min(level)));
             Ok(())
         })
     }
