@@ -126,6 +126,10 @@ impl NotAnAction {
     /// The request names something that no gate could judge: 400. What it was is told only to callers that are known: see
     /// [`told_to`](Self::told_to).
     #[must_use]
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "so that `map_err` takes it as it is"
+    )]
     pub fn invalid(problem: impl ToString) -> Self {
         Self {
             why: Why::Invalid(problem.to_string()),

@@ -32,7 +32,7 @@ pin_project! {
 /// An action that runs until its body has ended.
 enum Stream {
     Running {
-        run: Run,
+        run: Box<Run>,
         failure: Option<Failure>,
         usage: Usage,
         /// Bytes yet to come, where the length is known: servers look at nothing after the last of them.
@@ -74,7 +74,7 @@ impl<B> GovernedBody<B> {
             .and_then(|length| length.to_str().ok()?.parse().ok());
         let left = declared.or_else(|| body.size_hint().exact());
         let stream = Some(Stream::Running {
-            run,
+            run: Box::new(run),
             failure,
             usage,
             left,

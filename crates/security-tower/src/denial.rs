@@ -5,6 +5,7 @@ use http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, Response, StatusCode};
 use security_bundle::{Action, Decision, Stage};
 use serde_json::{Map, Value};
+use time::OffsetDateTime;
 
 use crate::asked::{Caller, NotAnAction, Why};
 use crate::grpc;
@@ -138,12 +139,9 @@ impl Denial {
             detail: decision.reason().to_string(),
             record_id: decision.record_id().map(|id| id.to_string()),
             approval: decision.approval().map(|id| id.to_string()),
-            retry_after: decision.retry_at().map(|at| {
-                let left = at - decision.at();
-                // Whole seconds, rounded up: whoever comes back on time must not come too early.
-                let begun = i64::from(left.subsec_nanoseconds() > 0);
-                left.whole_seconds().saturating_add(begun).max(1)
-            }),
+            retry_after: decision
+                .retry_at()
+                .map(|at| seconds_between(decision.at(), at)),
         });
         let code = if decision.allowed() {
             "internal_error"
@@ -280,5 +278,46 @@ impl Denial {
         if let Some(seconds) = self.told.as_ref().and_then(|told| told.retry_after) {
             headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
         }
+    }
+}
+
+/// Whole seconds, rounded up and at least one: whoever comes back on time must not come too early.
+fn seconds_between(from: OffsetDateTime, until: OffsetDateTime) -> i64 {
+    const SECOND: i128 = 1_000_000_000;
+    let nanos = until
+        .unix_timestamp_nanos()
+        .saturating_sub(from.unix_timestamp_nanos());
+    let seconds = nanos
+        .saturating_add(SECOND.saturating_sub(1))
+        .div_euclid(SECOND);
+    i64::try_from(seconds).unwrap_or(i64::MAX).max(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use time::Duration;
+    use time::macros::datetime;
+
+    use super::*;
+
+    #[test]
+    fn nobody_is_told_to_come_back_too_early() {
+        let now = datetime!(2026-11-22 12:00 UTC);
+        for (nanos, seconds) in [
+            (-5_000_000_000, 1),
+            (0, 1),
+            (1, 1),
+            (1_000_000_000, 1),
+            (1_000_000_001, 2),
+            (3_599_000_000_000, 3599),
+        ] {
+            let until = now + Duration::nanoseconds(nanos);
+            assert_eq!(seconds_between(now, until), seconds, "{nanos}");
+        }
+        let ages = datetime!(9999-12-31 23:59:59.999999999 UTC);
+        assert_eq!(
+            seconds_between(datetime!(-9999-01-01 0:00 UTC), ages),
+            631_107_417_600
+        );
     }
 }

@@ -4,20 +4,30 @@
 #[expect(dead_code, reason = "its `main` is for people")]
 mod notes;
 
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
 use bytes::Bytes;
-use http::{Method, Request, StatusCode};
+use http::{Method, Request, Response, StatusCode};
+use http_body::{Body, Frame};
+use http_body_util::combinators::BoxBody;
 use http_body_util::{BodyExt as _, Full};
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::service::TowerToHyperService;
 use security_bundle::SecurityStack;
 use security_bundle::audit_trail::{Filter, Kind};
 use security_tower::{GovernanceLayer, PermitHandle, Permitted};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
-use tower::{Layer as _, ServiceExt as _};
+use tower::{Layer as _, ServiceExt as _, service_fn};
 
-use crate::support::{answers, by_path, endings, stack};
+use crate::support::{by_path, endings, stack, tokens};
 
 type Http = Client<HttpConnector, Full<Bytes>>;
 
@@ -161,20 +171,14 @@ async fn a_handler_that_asks_for_a_permit_does_not_run_without_the_layer() {
     }
 }
 
-#[tokio::test]
-async fn under_hyper_bodies_settle_at_their_end_and_a_caller_that_goes_abandons() {
-    use hyper::server::conn::http1;
-    use hyper_util::service::TowerToHyperService;
-    use tower::util::MapRequestLayer;
-
-    let stack = stack();
+/// What hyper itself serves, governed: bodies of which the last word may never come.
+async fn hyper_server(stack: &SecurityStack, body: fn() -> BoxBody<Bytes, Infallible>) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let layer = GovernanceLayer::new(stack.guard(), by_path).settle_at_body_end();
-    let service = MapRequestLayer::new(|request: Request<hyper::body::Incoming>| {
-        request.map(|_| Full::<Bytes>::default())
-    })
-    .layer(layer.layer(answers(200)));
+    let service = layer.layer(service_fn(move |_: Request<Incoming>| async move {
+        Ok::<_, Infallible>(Response::new(body()))
+    }));
     tokio::spawn(async move {
         loop {
             let (stream, _) = listener.accept().await.unwrap();
@@ -182,11 +186,61 @@ async fn under_hyper_bodies_settle_at_their_end_and_a_caller_that_goes_abandons(
             tokio::spawn(http1::Builder::new().serve_connection(TokioIo::new(stream), service));
         }
     });
+    format!("http://{address}/ada/run")
+}
+
+#[tokio::test]
+async fn under_hyper_an_action_ends_with_its_body_and_with_the_head_where_none_is_asked_for() {
+    let stack = stack();
+    let at = hyper_server(&stack, || Full::from("done").boxed()).await;
     let http = client(false);
     for (method, body) in [(Method::GET, "done"), (Method::HEAD, "")] {
-        let uri = format!("http://{address}/ada/run");
-        let (status, text) = send(&http, method, &uri, "", "").await;
+        let (status, text) = send(&http, method, &at, "", "").await;
         assert_eq!((status.as_u16(), text.as_str()), (200, body));
     }
     assert_eq!(endings(&stack), ["settled"; 2]);
+}
+
+#[tokio::test]
+async fn under_hyper_a_caller_that_goes_before_the_end_leaves_an_abandoned_action() {
+    let stack = stack();
+    let at = hyper_server(&stack, || {
+        let mut first = Some(Frame::data(Bytes::from_static(b"one")));
+        let frames = std::future::poll_fn(move |_| first.take().map_or(Poll::Pending, Poll::Ready));
+        Endless(Box::pin(frames)).boxed()
+    })
+    .await;
+    let http = client(false);
+    let request = Request::get(&at).body(Full::default()).unwrap();
+    let mut answer = http.request(request).await.unwrap();
+    let first = answer.frame().await.unwrap().unwrap().into_data().unwrap();
+    assert_eq!(first, "one");
+    assert_eq!(tokens(&stack), (0, 10));
+    drop((answer, http));
+    // The server notices on a task of its own.
+    let noticed = async {
+        while endings(&stack).is_empty() {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(60), noticed)
+        .await
+        .unwrap();
+    assert_eq!(endings(&stack), ["abandoned"]);
+    assert_eq!(tokens(&stack), (10, 0));
+}
+
+/// One frame, and then nothing for as long as anybody waits.
+struct Endless<F>(Pin<Box<F>>);
+
+impl<F: Future<Output = Frame<Bytes>>> Body for Endless<F> {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        self.0.as_mut().poll(cx).map(|frame| Some(Ok(frame)))
+    }
 }

@@ -35,7 +35,10 @@ fn by_path(
             .at_most(TrustLevel::Autonomous)
             .required_level(TrustLevel::ActAndReport),
         "/bad" => action.tool(" "),
-        path => action.tool(&path[1..]),
+        path => match path.strip_prefix('/') {
+            Some(tool) if !tool.is_empty() => action.tool(tool),
+            _ => return Err(NotAnAction::unknown()),
+        },
     })
 }
 
@@ -130,6 +133,7 @@ async fn a_tokens_ceiling_lowers_what_trust_gives_for_tools_and_for_levels() {
 async fn a_caller_that_is_known_is_told_what_was_wrong_with_its_request() {
     let stack = stack();
     let header = format!("Bearer {}", token("ada", None));
+    assert_eq!(ask(&stack, "/", &[&header]).await.0, 404);
     let (status, body) = ask(&stack, "/bad", &[&header]).await;
     assert_eq!(status, 400);
     assert!(body.contains(r#""detail":"#), "{body}");
