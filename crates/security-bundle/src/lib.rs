@@ -36,8 +36,9 @@ mod seat;
 
 pub use action::{Action, ActionBuilder, ActionError};
 pub use config::{
-    AgentIdentity, AuditConfig, AuditLevel, BudgetToolRule, ConfigError, ConsentToolRule,
-    EnvironmentNote, Mandatory, McpConfig, MethodRule, Mode, SecurityStackConfig, ShadowConfig,
+    AgentIdentity, AuditConfig, AuditLevel, BudgetToolRule, ConfigChange, ConfigDiff, ConfigError,
+    ConfigPart, ConsentToolRule, Direction, EnvironmentNote, Mandatory, McpConfig, MethodRule,
+    Mode, SecurityStackConfig, ShadowConfig,
 };
 pub use decision::{Decision, Denied, Obligation, Outcome, Reason, Stage};
 pub use guard::Guard;

@@ -1,5 +1,6 @@
 //! The configuration: one schema for code and files, refused as a whole where any part of it is wrong.
 
+mod diff;
 mod environment;
 mod file;
 mod json;
@@ -20,6 +21,7 @@ use consent::ConsentConfig;
 use serde::Serialize;
 use trust_gate::{AgentId, LevelRef, ToolPattern, TrustGateConfig, TrustLevel};
 
+pub use self::diff::{ConfigChange, ConfigDiff, ConfigPart, Direction};
 pub use self::environment::EnvironmentNote;
 pub use self::mcp::{McpConfig, MethodRule};
 pub use self::mode::{AuditLevel, Mode, ShadowConfig};

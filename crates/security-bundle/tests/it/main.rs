@@ -3,6 +3,7 @@
 mod acts;
 mod combinations;
 mod configuration;
+mod configuration_diff;
 mod configuration_environment;
 mod configuration_formats;
 mod data_dir;
