@@ -33,6 +33,12 @@ pub struct Grant {
 }
 
 impl Grant {
+    /// What it would allow.
+    #[must_use]
+    pub fn extent(&self) -> &Extent {
+        &self.extent
+    }
+
     /// Consent that `agent` uses data of this type for this purpose: everyone's data, in every operation, from now on
     /// and without end, until narrowed by the methods below.
     pub fn new(

@@ -8,6 +8,9 @@ use std::thread::{self, Thread};
 
 /// Blocks the thread until the future is done.
 pub(crate) fn wait_for<F: Future>(future: F) -> F::Output {
+    // On a worker of Tokio's, a future that has used up the turn of the task around it would stay pending until that task returns.
+    #[cfg(feature = "control")]
+    let future = tokio::task::unconstrained(future);
     let mut future = pin!(future);
     let waker = Waker::from(Arc::new(Unpark(thread::current())));
     let mut context = Context::from_waker(&waker);

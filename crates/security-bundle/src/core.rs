@@ -1,21 +1,27 @@
 //! The pipeline: in which order the gates are asked, what is held, and what is recorded (design: security-bundle, Order and rules).
 
+mod epoch;
 mod hold;
 mod judge;
+#[cfg(all(unix, feature = "control"))]
 mod orphan;
 mod record;
 
+#[cfg(all(unix, feature = "control"))]
 use std::collections::HashSet;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+#[cfg(all(unix, feature = "control"))]
+use std::sync::Mutex;
 use std::sync::atomic::AtomicU64;
-use std::sync::{Arc, Mutex};
 
 use arc_swap::ArcSwap;
 use budget_enforcer::BudgetEnforcer;
 use consent::ConsentGate;
 use time::OffsetDateTime;
 use trust_gate::TrustGate;
+#[cfg(all(unix, feature = "control"))]
 use uuid::Uuid;
 
 use crate::action::Action;
@@ -25,6 +31,7 @@ use crate::observer::Observers;
 use crate::recorder::Recorder;
 use crate::rules::Rules;
 
+pub(crate) use self::epoch::Epoch;
 pub(crate) use self::hold::Stored;
 #[cfg(all(unix, feature = "control"))]
 pub(crate) use self::orphan::Known;
@@ -33,6 +40,7 @@ pub(crate) type WallClock = Arc<dyn Fn() -> OffsetDateTime + Send + Sync>;
 
 pub(crate) struct Core {
     pub(crate) rules: ArcSwap<Rules>,
+    pub(crate) epoch: Epoch,
     pub(crate) trust: TrustGate,
     pub(crate) budget: BudgetEnforcer,
     pub(crate) consent: ConsentGate,
@@ -42,6 +50,7 @@ pub(crate) struct Core {
     pub(crate) clock: WallClock,
     pub(crate) losses: AtomicU64,
     pub(crate) observers: Arc<Observers>,
+    #[cfg(all(unix, feature = "control"))]
     /// Calls of processes that are gone which this one has ended.
     pub(crate) ended_orphans: Mutex<HashSet<Uuid>>,
 }
@@ -59,17 +68,22 @@ impl fmt::Debug for Core {
 impl Core {
     /// Asks the gates without holding anything. Neither records nor changes anything. Gives the action as it was judged, too.
     pub(crate) fn look(&self, action: &Action) -> (Action, Made) {
-        let (action, at) = match self.taken_up(action) {
-            Ok(taken) => taken,
-            Err(refused) => return (action.clone(), *refused),
-        };
-        let mut made = self.judge(&action, at);
-        made.budget = if made.trust.open() || made.shadow {
-            self.check_budget(&action, at)
-        } else {
-            Gate::Unasked
-        };
-        (action, made)
+        loop {
+            let epoch = self.epoch.now();
+            let (action, at) = match self.taken_up(action) {
+                Ok(taken) => taken,
+                Err(refused) => return (action.clone(), *refused),
+            };
+            let mut made = self.judge(&action, at);
+            made.budget = if made.trust.open() || made.shadow {
+                self.check_budget(&action, at)
+            } else {
+                Gate::Unasked
+            };
+            if self.epoch.is(epoch) {
+                return (action, made);
+            }
+        }
     }
 
     /// The action under the rules that are in force, and the time of its decision; or the denial of what cannot be judged.
@@ -113,6 +127,7 @@ fn unasked(at: OffsetDateTime) -> Made {
         asked: Asked::Nobody,
         fate: Fate::Stands,
         shadow: false,
+        epoch: 0,
         record_id: None,
         at,
     }

@@ -64,7 +64,8 @@ impl Decision {
         }
     }
 
-    /// The first gate, in the order trust, budget, consent, audit, that closed; `None` where the action may run.
+    /// The first gate, in the order trust, budget, consent, audit, that closed; `None` where none did. In shadow mode the action may run
+    /// all the same.
     #[must_use]
     pub fn stage(&self) -> Option<Stage> {
         match &self.0 {
@@ -340,6 +341,7 @@ mod tests {
                             record_id: None,
                             asked: Asked::Nobody,
                             shadow: false,
+                            epoch: 0,
                             at: datetime!(2026-11-22 12:00 UTC),
                         });
                         let open = *trust_open && *budget_open && *consent_open;

@@ -120,6 +120,7 @@ pub(crate) enum Reply {
     },
 }
 
+#[cfg(all(unix, feature = "control"))]
 impl Reply {
     pub(crate) fn failed(code: &str, message: impl fmt::Display) -> Self {
         Self::Failed {

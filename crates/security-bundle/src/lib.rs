@@ -38,7 +38,7 @@ pub use action::{Action, ActionBuilder, ActionError};
 pub use config::{
     AgentIdentity, AuditConfig, AuditLevel, BudgetToolRule, ConfigChange, ConfigDiff, ConfigError,
     ConfigPart, ConsentToolRule, Direction, EnvironmentNote, Mandatory, McpConfig, MethodRule,
-    Mode, SecurityStackConfig, ShadowConfig,
+    Mode, SecurityStackConfig, ShadowConfig, Source,
 };
 pub use decision::{Decision, Denied, Obligation, Outcome, Reason, Stage};
 pub use guard::Guard;
@@ -53,8 +53,8 @@ pub use request::ToolRequest;
 #[cfg(all(unix, feature = "control"))]
 pub use seat::{OperatorLine, OperatorLineError, Seat};
 pub use stack::{
-    CONFIGURATION, SecurityStack, SecurityStackBuilder, StackAdmin, StackError,
-    create_security_stack,
+    CONFIGURATION, Raises, ReloadError, Reloaded, SecurityStack, SecurityStackBuilder, StackAdmin,
+    StackError, create_security_stack,
 };
 
 // The components, for their own APIs: a stack's parts are theirs.

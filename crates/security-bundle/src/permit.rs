@@ -7,7 +7,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
 
-use budget_enforcer::{Amounts, BudgetEnforcer, BudgetError, ReservationId, Running, Settlement};
+use budget_enforcer::{Amounts, BudgetError, Running, Settlement};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -48,10 +48,6 @@ pub struct Permit {
     pub(crate) watch: Watch,
 }
 
-#[expect(
-    clippy::large_enum_variant,
-    reason = "the large one is the usual one, and a box for it would cost every permit"
-)]
 enum Hold {
     /// The state is in this process.
     Here(Here),
@@ -144,7 +140,11 @@ impl Permit {
                 }
             }
             if !here.core.still_stands(&self.action, made) {
-                return Some("revoked");
+                return Some(if made.fate == Fate::Overtaken {
+                    "overtaken"
+                } else {
+                    "revoked"
+                });
             }
             // The hold ran out while the log was waited for: the action must not start on it.
             let has_waited = stored != Stored::AtOnce;
@@ -267,6 +267,18 @@ impl Permit {
         self.end(Ended::Cancelled, None, Spent::Nothing).wait()
     }
 
+    /// Lets go of it without an end: whoever runs the action will say how it ended, to the next owner of the directory.
+    #[cfg(all(unix, feature = "control"))]
+    pub(crate) fn disown(mut self) {
+        if let Hold::Here(Here { running, .. }) = mem::replace(&mut self.hold, Hold::Ended)
+            && let Some(running) = running
+        {
+            // Its id stands in the intent.
+            let _id = running.detach();
+        }
+    }
+
+    #[cfg(all(unix, feature = "control"))]
     /// Ends it as another process said that it ended.
     pub(crate) fn end_as(
         self,
@@ -390,19 +402,6 @@ impl Spent {
             Self::Nothing => running.cancel().map(|()| None),
             Self::Exactly(usage) => running.settle(usage).map(Some),
             Self::AtLeast(usage) => running.settle_at_least(usage).map(Some),
-        }
-    }
-
-    /// The same for a hold that nobody in this process holds on to.
-    pub(crate) fn book_by_id(
-        self,
-        budget: &BudgetEnforcer,
-        hold: ReservationId,
-    ) -> Result<Option<Settlement>, BudgetError> {
-        match self {
-            Self::Nothing => budget.cancel_id(hold).map(|()| None),
-            Self::Exactly(usage) => budget.settle_id(hold, usage).map(Some),
-            Self::AtLeast(usage) => budget.settle_at_least_id(hold, usage).map(Some),
         }
     }
 

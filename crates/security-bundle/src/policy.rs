@@ -29,7 +29,6 @@ pub(crate) fn digest(config: &SecurityStackConfig) -> Result<String, ConfigError
 
 /// The digest of all that the processes on one data directory must agree on: everything but whom each acts for, what its gate lets
 /// through, and where directory and key are.
-#[cfg(all(unix, feature = "control"))]
 pub(crate) fn shared_digest(config: &SecurityStackConfig) -> Result<String, ConfigError> {
     let shared = json!({
         "rules": digest(&SecurityStackConfig {

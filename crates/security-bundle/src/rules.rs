@@ -54,6 +54,10 @@ impl Rules {
         })
     }
 
+    pub(crate) fn stack_mark(&self) -> StackMark {
+        self.stack.clone()
+    }
+
     /// Whether both are of one stack.
     pub(crate) fn are_kin(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.stack.0, &other.stack.0)

@@ -8,6 +8,7 @@ mod service;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
@@ -30,6 +31,8 @@ use crate::stack::{FOLDER, SecurityStack, StackError};
 const SOCKET: &str = "control.sock";
 /// How often it is looked whether the owner is still there, and tried to take its place.
 const LOOK: Duration = Duration::from_millis(10);
+/// How long to wait before the directory is tried again by one who could not use it.
+const RELUCTANCE: Duration = Duration::from_secs(1);
 /// How long calls wait for the next owner before they are denied.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -105,13 +108,13 @@ impl Seat {
         };
         let has_template = candidate.config.budget.session.is_some();
         let rules = Rules::new(&candidate.config, mark, has_template)?;
-        let (engine, server) = candidate.first()?;
+        let (engine, open) = candidate.first()?;
         let chair = Chair::new(engine, rules, Arc::clone(&candidate.observers))?;
         let (stop, stopped) = sync_channel(0);
         let directory = candidate.directory.clone();
         let thread = thread::Builder::new().name("stack-seat".to_owned()).spawn({
             let chair = chair.clone();
-            move || candidate.keep(&chair, server, &stopped)
+            move || candidate.keep(&chair, open, &stopped)
         });
         let thread = thread.map_err(StackError::io(&directory, "no thread can be started"))?;
         Ok(Self {
@@ -190,10 +193,10 @@ struct Candidate {
 
 impl Candidate {
     /// The first place, or why there is none. Between an owner that goes and the next one it takes a moment.
-    fn first(&self) -> Result<(Engine, Option<Server>), StackError> {
+    fn first(&self) -> Result<(Engine, Option<Open>), StackError> {
         let mut left = PATIENCE;
         loop {
-            match self.sit() {
+            match self.sit(false) {
                 Ok(seated) => return Ok(seated),
                 Err(Unseated::Failed(error)) => return Err(error),
                 Err(Unseated::Nobody(problem)) if left.is_zero() => {
@@ -208,23 +211,29 @@ impl Candidate {
     }
 
     /// Owns the directory if nobody does, else joins who does.
-    fn sit(&self) -> Result<(Engine, Option<Server>), Unseated> {
+    fn sit(&self, takes_over: bool) -> Result<(Engine, Option<Open>), Unseated> {
         let builder = SecurityStack::builder(self.config.clone());
         match builder
-            .seated(self.mark.clone(), Arc::clone(&self.observers))
+            .seated(self.mark.clone(), Arc::clone(&self.observers), takes_over)
             .build()
         {
             Ok(stack) => {
                 let desk = Arc::new(Desk::new(Arc::new(stack)));
+                let is_closing = Arc::new(AtomicBool::new(false));
                 let door = Door {
                     desk: Arc::clone(&desk),
                     configuration: self.configuration.clone(),
+                    is_closing: Arc::clone(&is_closing),
                 };
                 let server = Server::bind(&self.socket, Arc::new(door));
                 let server = server.map_err(|error| {
                     Unseated::Failed(StackError::data_dir(&self.directory, error))
                 })?;
-                Ok((Engine::Owner(desk), Some(server)))
+                let open = Open {
+                    is_closing,
+                    _server: server,
+                };
+                Ok((Engine::Owner(desk), Some(open)))
             }
             Err(StackError::Owned { .. }) => {
                 let hello = Hello {
@@ -249,7 +258,7 @@ impl Candidate {
     }
 
     /// Keeps the place until told to leave, and takes the owner's when that one goes.
-    fn keep(self, chair: &Chair, mut server: Option<Server>, stopped: &Receiver<()>) {
+    fn keep(self, chair: &Chair, mut open: Option<Open>, stopped: &Receiver<()>) {
         let is_over = || stopped.recv_timeout(LOOK) != Err(RecvTimeoutError::Timeout);
         loop {
             match chair.engine() {
@@ -267,30 +276,45 @@ impl Candidate {
                     chair.seat(Engine::Between);
                     let mut left = PATIENCE;
                     let seated = loop {
-                        match self.sit() {
+                        let error = match self.sit(true) {
                             Ok(seated) => break Some(seated),
-                            Err(error) if left.is_zero() => {
-                                chair.seat(Engine::Nobody(error.to_string().into()));
-                            }
-                            Err(_) => left = left.saturating_sub(LOOK),
-                        }
-                        if is_over() {
+                            Err(error) => error,
+                        };
+                        let pause = if matches!(error, Unseated::Failed(_)) || left.is_zero() {
+                            chair.seat(Engine::Nobody(error.to_string().into()));
+                            // Others may do better, and must not find the directory taken by one who cannot use it.
+                            RELUCTANCE
+                        } else {
+                            left = left.saturating_sub(LOOK);
+                            LOOK
+                        };
+                        if stopped.recv_timeout(pause) != Err(RecvTimeoutError::Timeout) {
                             break None;
                         }
                     };
                     let Some((engine, door)) = seated else {
                         break;
                     };
-                    server = door;
+                    open = door;
                     chair.seat(engine);
                 }
             }
         }
         // Whoever joined looks for another owner, and what they held is ended by them there.
-        drop(server);
+        if let Some(open) = &open {
+            open.is_closing.store(true, Ordering::SeqCst);
+        }
+        drop(open);
         let left = "this process has left the data directory";
         chair.seat(Engine::Nobody(left.into()));
     }
+}
+
+/// The owner's door.
+struct Open {
+    /// Told to those who joined when it is shut: what they were permitted is not over.
+    is_closing: Arc<AtomicBool>,
+    _server: Server,
 }
 
 enum Unseated {

@@ -7,11 +7,13 @@ mod data_dir;
 mod error;
 mod keeper;
 mod parts;
+mod reload;
 mod snapshot;
 
 use std::fmt;
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use audit_trail::AuditLog;
 use budget_enforcer::{BudgetAdmin, BudgetEnforcer};
 use consent::{ConsentGate, ConsentLedger};
@@ -19,10 +21,13 @@ use time::OffsetDateTime;
 use trust_gate::{TrustAdmin, TrustGate};
 
 pub use self::builder::SecurityStackBuilder;
+#[cfg(all(unix, feature = "control"))]
 pub(crate) use self::data_dir::FOLDER;
 pub use self::error::StackError;
+pub use self::reload::{Raises, ReloadError, Reloaded};
 
 use self::keeper::Keeper;
+use self::reload::Reloading;
 use crate::config::{ConfigError, SecurityStackConfig};
 use crate::core::Core;
 use crate::guard::Guard;
@@ -58,7 +63,8 @@ pub struct SecurityStack {
     pub audit: AuditLog,
     core: Arc<Core>,
     admin: StackAdmin,
-    config: SecurityStackConfig,
+    config: ArcSwap<SecurityStackConfig>,
+    reloading: Reloading,
     /// Keeps snapshots for as long as the stack is there.
     _keeper: Option<Keeper>,
     /// When it was made, by its clock.
@@ -87,10 +93,10 @@ impl SecurityStack {
         &self.admin
     }
 
-    /// The configuration that the stack was made from.
+    /// The configuration that is in force.
     #[must_use]
-    pub fn config(&self) -> &SecurityStackConfig {
-        &self.config
+    pub fn config(&self) -> Arc<SecurityStackConfig> {
+        self.config.load_full()
     }
 
     /// [`Guard::evaluate`].

@@ -58,6 +58,8 @@ use crate::stack::create_security_stack;
     reason = "plain configuration, written with `..Default::default()`"
 )]
 pub struct SecurityStackConfig {
+    /// The file that it was read from, where it was: a reload reads it again. Two configurations from different files may be equal.
+    pub source: Source,
     /// Where log and state are kept; without it everything is in memory. In a file a relative path starts at the file's folder.
     pub data_dir: Option<PathBuf>,
     /// Whether denials stop actions.
@@ -97,6 +99,7 @@ pub struct SecurityStackConfig {
 impl Default for SecurityStackConfig {
     fn default() -> Self {
         Self {
+            source: Source::default(),
             data_dir: None,
             mode: Mode::default(),
             shadow: ShadowConfig::default(),
@@ -117,6 +120,26 @@ impl Default for SecurityStackConfig {
         }
     }
 }
+
+/// Where a configuration comes from, which is no part of what it says.
+#[derive(Debug, Clone, Default)]
+pub struct Source(Option<PathBuf>);
+
+impl Source {
+    /// The file, where it is from one.
+    #[must_use]
+    pub fn path(&self) -> Option<&Path> {
+        self.0.as_deref()
+    }
+}
+
+impl PartialEq for Source {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl Eq for Source {}
 
 /// The one agent that a process serves.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -264,6 +287,7 @@ impl SecurityStackConfig {
     /// The configuration that stands in a file of this name.
     fn of_file(path: &Path, text: &str) -> Result<Self, ConfigError> {
         let mut config = Self::read(Format::of_path(path)?, text)?;
+        config.source = Source(Some(path.to_owned()));
         if let (Some(data_dir), Some(folder)) = (&mut config.data_dir, path.parent()) {
             *data_dir = folder.join(&data_dir);
         }
@@ -279,7 +303,7 @@ impl SecurityStackConfig {
     }
 
     /// Makes a stack of it in memory: what the components refuse, they refuse now.
-    fn try_out(&self) -> Result<(), ConfigError> {
+    pub(crate) fn try_out(&self) -> Result<(), ConfigError> {
         self.check_log()?;
         let mut trial = self.clone();
         trial.data_dir = None;
@@ -342,6 +366,7 @@ impl TryFrom<file::Document> for SecurityStackConfig {
         let mut consent_config = ConsentConfig::default();
         consent_config.default_deny = consent.default_deny;
         Ok(Self {
+            source: Source::default(),
             data_dir,
             mode,
             shadow,

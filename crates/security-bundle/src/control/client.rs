@@ -10,11 +10,11 @@ use std::time::Duration;
 use serde_json::value::RawValue;
 use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 
-use super::blocking::block_on;
 use super::frame::MAX_BODY;
 use super::link::{self, Command};
 use super::message::{ENVELOPE, Hello, Refusal};
 use super::socket::SocketError;
+use crate::blocking::wait_for;
 
 /// How many requests may wait for an answer; more wait for their turn.
 pub(super) const IN_FLIGHT: usize = 1024;
@@ -141,7 +141,7 @@ impl Client {
     /// # Errors
     /// As [`call`](Self::call).
     pub(crate) fn call_blocking(&self, request: Box<RawValue>) -> Result<Box<RawValue>, CallError> {
-        block_on(self.line.call(request))
+        wait_for(self.line.call(request))
     }
 
     /// Done once the owner is gone.

@@ -6,7 +6,6 @@
 //! The socket is a file that only its owner may open (0600 from its first moment, in a directory that only its owner may write), and
 //! each side looks at the other's credentials before it believes a byte.
 
-mod blocking;
 mod client;
 mod connection;
 mod frame;

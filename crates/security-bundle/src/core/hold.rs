@@ -65,6 +65,7 @@ impl Core {
         action: &Action,
         record: Option<Uuid>,
     ) -> (Begun, Option<Recorded>) {
+        let epoch = self.epoch.now();
         let (action, at) = match self.taken_up(action) {
             Ok(taken) => taken,
             Err(mut refused) => {
@@ -74,6 +75,7 @@ impl Core {
         };
         let mut made = self.judge(&action, at);
         made.record_id = record;
+        made.epoch = epoch;
         self.ask_operators(&action, &mut made);
         let agreed = made.trust.open() && made.consent.open();
         let reserved = if agreed || made.shadow {

@@ -125,15 +125,16 @@ impl Core {
             .open()
     }
 
-    /// Looks at trust and consent again where they or the rules have changed since the decision (design: security-bundle,
-    /// rule 4).
+    /// Looks at trust and consent again where they have changed since the decision (design: security-bundle, rule 4). A decision by
+    /// rules that are no longer in force does not stand.
     pub(crate) fn still_stands(&self, action: &Action, made: &mut Made) -> bool {
-        let rules = self.rules.load();
-        let same_rules = Arc::ptr_eq(&rules, &action.0.rules);
+        if !self.epoch.is(made.epoch) {
+            made.fate = Fate::Overtaken;
+            return false;
+        }
         let trust = made.trust.said().map(TrustDecision::revision);
         let consent = made.consent.said().map(ConsentDecision::revision);
-        if same_rules
-            && trust.is_none_or(|seen| seen == self.trust.revision())
+        if trust.is_none_or(|seen| seen == self.trust.revision())
             && consent.is_none_or(|seen| seen == self.consent.revision())
         {
             return true;

@@ -1,7 +1,7 @@
 //! Calls whose permit was held by a process that is gone, or given by one: taken up again, and ended once.
 
 use audit_trail::{AuditReader, Kind, Record};
-use budget_enforcer::{BudgetError, ReservationId, Settlement};
+use budget_enforcer::{BudgetEnforcer, BudgetError, ReservationId, Settlement};
 use uuid::Uuid;
 
 use super::Core;
@@ -52,7 +52,7 @@ impl Core {
         action: &Action,
         ending: Ended,
         spent: Spent,
-        why: Option<String>,
+        why: Option<&str>,
     ) -> Result<(Option<Settlement>, Option<Recorded>), String> {
         const NOTHING: (Option<Settlement>, Option<Recorded>) = (None, None);
         // One at a time: an outcome that is on its way into the log is not read there yet.
@@ -76,7 +76,7 @@ impl Core {
                 ending: ending.as_str(),
                 action: action.clone(),
                 spent,
-                why: why.clone(),
+                why: why.map(str::to_owned),
             };
             let (booked, entry) = under_way::during(step, || spent.book_by_id(&self.budget, hold));
             written = entry;
@@ -91,7 +91,7 @@ impl Core {
         }
         let entry = written.unwrap_or_else(|| {
             let mut entry = entries::outcome(record, ending.as_str(), action, told);
-            if let Some(why) = &why {
+            if let Some(why) = why {
                 entry = entry.reason_lossy(why);
             }
             self.record(entry)
@@ -102,5 +102,20 @@ impl Core {
         })?;
         ended.insert(record);
         Ok((settlement, Some(entry)))
+    }
+}
+
+impl Spent {
+    /// Books it for a hold that nobody in this process holds on to.
+    fn book_by_id(
+        self,
+        budget: &BudgetEnforcer,
+        hold: ReservationId,
+    ) -> Result<Option<Settlement>, BudgetError> {
+        match self {
+            Self::Nothing => budget.cancel_id(hold).map(|()| None),
+            Self::Exactly(usage) => budget.settle_id(hold, usage).map(Some),
+            Self::AtLeast(usage) => budget.settle_at_least_id(hold, usage).map(Some),
+        }
     }
 }

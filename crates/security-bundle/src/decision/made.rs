@@ -22,6 +22,8 @@ pub(crate) struct Made {
     pub(crate) fate: Fate,
     /// Whether the stack only watches.
     pub(crate) shadow: bool,
+    /// Which rules it was made by.
+    pub(crate) epoch: u64,
     pub(crate) record_id: Option<Uuid>,
     pub(crate) at: OffsetDateTime,
 }
@@ -50,6 +52,8 @@ pub(crate) enum Fate {
     Unrecorded,
     /// Trust or consent was narrowed before the action could start (design: security-bundle, rule 4).
     Revoked,
+    /// The rules were changed before the action could start.
+    Overtaken,
     /// The hold ran out before the action could start.
     Expired,
     /// The action was described by another stack, whose rules are not this one's.
@@ -103,6 +107,7 @@ impl Made {
         const BROKEN: &str = "internal_error";
         match (self.fate, self.closed_at()) {
             (Fate::Revoked, _) => "revoked",
+            (Fate::Overtaken, _) => "rules_changed",
             (Fate::Expired, _) => "hold_expired",
             (Fate::Foreign, _) => "foreign_action",
             (_, Some(Stage::Trust)) => match self.asked {
@@ -174,6 +179,10 @@ impl Made {
                 true,
             ),
             Fate::Revoked => ("Withdrawn before the action could start: ", false),
+            Fate::Overtaken => (
+                "The rules changed before the action could start; ask again.",
+                true,
+            ),
             Fate::Expired => ("The hold ran out before the action could start: ", false),
             Fate::Stands if self.would_deny() => {
                 ("Let through, for the stack only watches: ", false)

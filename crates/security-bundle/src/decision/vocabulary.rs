@@ -16,7 +16,7 @@ pub enum Outcome {
     Allow,
     /// The action must not run.
     Deny,
-    /// The action may run, with obligations to fulfil: see [`Decision::obligations`].
+    /// The action may run, with obligations to fulfil: see [`Decision::obligations`](crate::Decision::obligations).
     AllowWithCaveat,
 }
 

@@ -1,5 +1,6 @@
 //! Records what operators do before a component takes it, and whatever else a component has to keep.
 
+use std::fmt;
 use std::sync::Arc;
 
 use audit_trail::Entry;
@@ -10,6 +11,12 @@ use crate::recorder::{RecordError, Recorded, Recorder};
 
 /// Stands for whoever acted without a name.
 pub(super) const UNNAMED: &str = "unnamed";
+
+impl fmt::Debug for Acts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Acts")
+    }
+}
 
 /// The components' way into the log.
 #[derive(Clone)]

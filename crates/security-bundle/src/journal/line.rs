@@ -20,6 +20,8 @@ pub(crate) enum Line {
     Budget(Box<budget_enforcer::Event>),
     /// A part of a configuration, by its digest, that was applied and must not be applied again.
     Applied(String),
+    /// The configuration that is in force from here on, by the digest that all processes on the directory share.
+    Activated(String),
 }
 
 /// The same as it is written.
@@ -32,6 +34,7 @@ pub(crate) enum LineOf<'a> {
     ConsentMark(consent::ClockMark),
     Budget(&'a budget_enforcer::Event),
     Applied(&'a str),
+    Activated(&'a str),
 }
 
 #[derive(Serialize)]

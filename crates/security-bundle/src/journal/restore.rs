@@ -32,6 +32,8 @@ pub(crate) struct Restored {
     consent_at: consent::Revision,
     /// The parts of configurations that were applied.
     pub(crate) applied: BTreeSet<String>,
+    /// The configuration that was in force last.
+    pub(crate) activated: Option<String>,
 }
 
 impl Restored {
@@ -40,14 +42,14 @@ impl Restored {
         trust: Vec<trust_gate::Event>,
         consent: Vec<consent::Event>,
         applied: Vec<String>,
+        activated: Option<String>,
     ) -> Result<Self, RestoreError> {
         let mut restored = Self::default();
         let trust = trust.into_iter().map(Box::new).map(Line::Trust);
         let consent = consent.into_iter().map(Box::new).map(Line::Consent);
-        for line in trust
-            .chain(consent)
-            .chain(applied.into_iter().map(Line::Applied))
-        {
+        let rest = applied.into_iter().map(Line::Applied);
+        let rest = rest.chain(activated.map(Line::Activated));
+        for line in trust.chain(consent).chain(rest) {
             let taken = restored.take(line);
             taken.map_err(|problem| RestoreError::Misfit { index: 0, problem })?;
         }
@@ -109,6 +111,7 @@ impl Restored {
             Line::Applied(digest) => {
                 self.applied.insert(digest);
             }
+            Line::Activated(digest) => self.activated = Some(digest),
             Line::Budget(_) => {}
         }
         Ok(())

@@ -51,6 +51,9 @@ pub enum OperatorError {
         /// What is wrong with them.
         problem: String,
     },
+    /// The configuration was not put in force.
+    #[error(transparent)]
+    Reload(#[from] crate::ReloadError),
     /// The stack cannot do that.
     #[error("{what}")]
     Unsupported {
@@ -71,12 +74,16 @@ impl OperatorError {
             Self::Trust(error) => of_trust(error),
             Self::Budget(error) => of_budget(error),
             Self::Consent(error) => of_consent(error),
-            Self::Audit(_) | Self::Books { .. } => "unavailable",
+            Self::Audit(_)
+            | Self::Books { .. }
+            | Self::Reload(crate::ReloadError::Unrecorded(_)) => "unavailable",
             Self::NotFound { .. } => "not_found",
             Self::NamesNothing => "names_nothing",
             Self::NoJournal => "no_journal",
             Self::Unsupported { .. } => "unsupported",
-            Self::Action(_) | Self::Answer(_) => "refused",
+            Self::Reload(crate::ReloadError::WouldRaise(_)) => "would_raise",
+            Self::Reload(crate::ReloadError::Partial(_)) => "partial",
+            Self::Reload(_) | Self::Action(_) | Self::Answer(_) => "refused",
         }
     }
 }

@@ -11,8 +11,9 @@ use time::serde::rfc3339;
 use trust_gate::{AgentId, OperatorId, Scope, ToolName};
 
 use super::{OperatorAnswer, OperatorError, OperatorRefusal, OperatorRequest};
+use crate::config::SecurityStackConfig;
 use crate::decision::{Decision, Stage};
-use crate::stack::SecurityStack;
+use crate::stack::{Raises, ReloadError, SecurityStack};
 
 /// The event under which it stands in the log who asked, where that was another process.
 const REQUESTED: &str = "operator_request";
@@ -69,6 +70,15 @@ pub enum StackAnswer {
         note: String,
         /// How many entries it covers.
         size: u64,
+    },
+    /// The configuration was read again, and is in force.
+    Reloaded {
+        /// What is different, for a person to read; empty where nothing is.
+        changes: String,
+        /// The digest of the rules before.
+        old_policy: String,
+        /// The digest of the rules now.
+        new_policy: String,
     },
     /// Why a call would be permitted or denied.
     Explained {
@@ -233,10 +243,29 @@ impl SecurityStack {
                 }
                 explained(&self.guard().preview(&action.build()?))
             }
-            StackRequest::Reload { .. } => {
-                return Err(OperatorError::Unsupported {
-                    what: "this stack was not made from a file that could be read again",
-                });
+            StackRequest::Reload {
+                may_raise,
+                by,
+                reason,
+            } => {
+                let before = self.config();
+                let Some(path) = before.source.path() else {
+                    return Err(OperatorError::Unsupported {
+                        what: "this stack was not made from a file that could be read again",
+                    });
+                };
+                let config = SecurityStackConfig::from_path(path).map_err(ReloadError::from)?;
+                let raises = if *may_raise {
+                    Raises::Confirmed
+                } else {
+                    Raises::Refuse
+                };
+                let reloaded = self.reload(config, by, reason, raises)?;
+                StackAnswer::Reloaded {
+                    changes: reloaded.diff.to_string(),
+                    old_policy: reloaded.old_policy,
+                    new_policy: reloaded.new_policy,
+                }
             }
         })
     }

@@ -145,7 +145,7 @@ impl Far for Chair {
     }
 
     fn ask_blocking(&self, question: Question) -> Reply {
-        blocking::wait_for(tokio::task::unconstrained(self.clone().asked(question)))
+        blocking::wait_for(self.clone().asked(question))
     }
 
     fn tell(&self, question: Question) -> Pin<Box<dyn Future<Output = Reply> + Send>> {

@@ -31,6 +31,13 @@ impl fmt::Debug for Desk {
 pub(super) struct Permits(Mutex<HashMap<Uuid, Permit>>);
 
 impl Permits {
+    /// Lets go of all of it without an end, for it is this process that goes: the others say to the next owner how it ended.
+    pub(super) fn disown(&self) {
+        for (_, permit) in self.lock().drain() {
+            permit.disown();
+        }
+    }
+
     fn lock(&self) -> MutexGuard<'_, HashMap<Uuid, Permit>> {
         // Nothing in here panics halfway.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
@@ -192,6 +199,7 @@ impl Desk {
         why: Option<String>,
     ) -> Reply {
         let core = self.core();
+        let why = why.as_deref();
         let ended = core.end_orphan(&self.stack.audit, record, action, ending, spent, why);
         match ended {
             Err(problem) => Reply::failed("not_settled", problem),

@@ -1,6 +1,7 @@
 //! What the control socket serves: guards of processes that joined, and operators.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use audit_trail::Entry;
 use serde::{Deserialize, Serialize};
@@ -23,6 +24,8 @@ pub(super) struct Door {
     pub(super) desk: Arc<Desk>,
     /// Names the configuration that those who join must have as well.
     pub(super) configuration: String,
+    /// This process is leaving.
+    pub(super) is_closing: Arc<AtomicBool>,
 }
 
 /// One process that joined.
@@ -31,6 +34,15 @@ pub(super) struct Joined {
     name: String,
     peer: Peer,
     permits: Permits,
+    is_closing: Arc<AtomicBool>,
+}
+
+impl Drop for Joined {
+    fn drop(&mut self) {
+        if self.is_closing.load(Ordering::SeqCst) {
+            self.permits.disown();
+        }
+    }
 }
 
 impl Service for Door {
@@ -48,6 +60,7 @@ impl Service for Door {
             name: hello.name,
             peer,
             permits: Permits::default(),
+            is_closing: Arc::clone(&self.is_closing),
         };
         if joined.role == Role::Gate {
             self.say("gate_joined", &joined.known_as());

@@ -1,7 +1,7 @@
 //! Puts a configuration's assignments, budgets and grants into force, each once: what an operator changed since stands.
 
 use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use audit_trail::Entry;
 use budget_enforcer::{BudgetAdmin, BudgetError, BudgetSpec};
@@ -18,28 +18,63 @@ use crate::recorder::RecordError;
 pub(super) struct Applied {
     /// Where the log is no journal, nothing outlives the process, and all is applied once by it.
     is_journal: bool,
-    known: Arc<Mutex<BTreeSet<String>>>,
+    known: Arc<Mutex<Known>>,
+}
+
+#[derive(Debug)]
+struct Known {
+    parts: BTreeSet<String>,
+    activated: Option<String>,
 }
 
 impl Applied {
-    pub(super) fn new(is_journal: bool, known: BTreeSet<String>) -> Self {
+    pub(super) fn new(
+        is_journal: bool,
+        parts: BTreeSet<String>,
+        activated: Option<String>,
+    ) -> Self {
         Self {
             is_journal,
-            known: Arc::new(Mutex::new(known)),
+            known: Arc::new(Mutex::new(Known { parts, activated })),
         }
+    }
+
+    fn known(&self) -> MutexGuard<'_, Known> {
+        // Nothing in here panics halfway.
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The configuration that is in force, by its shared digest.
+    pub(super) fn activated(&self) -> Option<String> {
+        self.known().activated.clone()
+    }
+
+    /// Notes in the log that this configuration is in force from now on.
+    pub(super) fn activate(
+        &self,
+        acts: &Acts,
+        entry: Entry<'_>,
+        digest: &str,
+        besides: Option<&serde_json::Value>,
+    ) -> Result<(), RecordError> {
+        let recorded = acts.write(entry, LineOf::Activated(digest), besides)?;
+        acts.stored(&recorded)?;
+        self.known().activated = Some(digest.to_owned());
+        Ok(())
     }
 
     /// All of them, for a snapshot.
     pub(super) fn all(&self) -> Vec<String> {
-        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        known.iter().cloned().collect()
+        self.known().parts.iter().cloned().collect()
     }
 
-    /// Does `apply` unless that was done for the same part before, be it by an earlier process.
+    /// Does `apply` unless that was done for the same part before, be it by an earlier process; in any case where the part is new to
+    /// a configuration that is read again.
     fn once<T>(
         &self,
         acts: &Acts,
         part: &impl Serialize,
+        is_new: bool,
         apply: impl FnOnce() -> Result<T, ConfigError>,
     ) -> Result<(), ConfigError> {
         if !self.is_journal {
@@ -48,11 +83,7 @@ impl Applied {
         let told = |error: &dyn std::fmt::Display| ConfigError::at("", error);
         let text = serde_json::to_vec(part).map_err(|error| told(&error))?;
         let digest = sha256(text);
-        let is_known = || {
-            let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-            known.contains(&digest)
-        };
-        if is_known() {
+        if self.known().parts.contains(&digest) && !is_new {
             return Ok(());
         }
         apply()?;
@@ -61,39 +92,51 @@ impl Applied {
             .write(entry, LineOf::Applied(&digest), None)
             .and_then(|recorded| acts.stored(&recorded));
         noted.map_err(|error| told(&error))?;
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        known.insert(digest);
+        self.known().parts.insert(digest);
         Ok(())
     }
 }
 
-/// Applies what was not applied before.
+/// Applies what was not applied before, and of a configuration that takes the place of `before`, what is new in it.
 pub(super) fn apply(
     config: &SecurityStackConfig,
+    before: Option<&SecurityStackConfig>,
     admin: &StackAdmin,
     acts: &Acts,
     applied: &Applied,
 ) -> Result<(), StackError> {
     for (index, grant) in config.assignments.iter().enumerate() {
+        let is_new = before.is_some_and(|before| !before.assignments.contains(grant));
+        if !is_new && before.is_some() {
+            continue;
+        }
         let assign = || {
             let assigned = admin.trust().assign(grant.clone());
             assigned.map_err(|error| ConfigError::at(format!("trust.assignments[{index}]"), error))
         };
-        applied.once(acts, &("assignment", grant), assign)?;
+        applied.once(acts, &("assignment", grant), is_new, assign)?;
     }
     for (index, grant) in config.grants.iter().enumerate() {
+        let is_new = before.is_some_and(|before| !before.grants.contains(grant));
+        if !is_new && before.is_some() {
+            continue;
+        }
         let record = || {
             let recorded = admin.consent().record(grant.clone());
             recorded.map_err(|error| ConfigError::at(format!("consent.grants[{index}]"), error))
         };
-        applied.once(acts, &("grant", grant), record)?;
+        applied.once(acts, &("grant", grant), is_new, record)?;
     }
     for (index, spec) in parents_first(&config.budgets)? {
+        let is_new = before.is_some_and(|before| !before.budgets.contains(spec));
+        if !is_new && before.is_some() {
+            continue;
+        }
         let create = || {
             create_or_change(admin.budget(), spec)
                 .map_err(|error| ConfigError::at(format!("budget.budgets[{index}]"), error))
         };
-        applied.once(acts, &("budget", spec), create)?;
+        applied.once(acts, &("budget", spec), is_new, create)?;
     }
     Ok(())
 }

@@ -1,8 +1,11 @@
 //! Makes a stack, with parts of your own where it is in memory.
 
+use std::collections::BTreeSet;
 use std::fmt;
+use std::sync::Arc;
+#[cfg(all(unix, feature = "control"))]
+use std::sync::Mutex;
 use std::sync::atomic::AtomicU64;
-use std::sync::{Arc, Mutex};
 
 use arc_swap::ArcSwap;
 use audit_trail::{AuditLog, Entry, Sink};
@@ -15,9 +18,10 @@ use super::apply::{self, Applied};
 use super::data_dir::{self, Opened};
 use super::keeper::{Keeper, Source};
 use super::parts::{self, With};
+use super::reload::Reloading;
 use super::{SecurityStack, StackAdmin, StackError, checks};
 use crate::config::{ConfigError, SecurityStackConfig};
-use crate::core::{Core, WallClock};
+use crate::core::{Core, Epoch, WallClock};
 use crate::journal::{Acts, KEY};
 use crate::observer::{Observer, Observers};
 use crate::recorder::Recorder;
@@ -36,6 +40,8 @@ pub struct SecurityStackBuilder {
     trust: Option<(TrustGate, TrustAdmin)>,
     consent: Option<(ConsentGate, ConsentLedger)>,
     budget: Option<(BudgetEnforcer, BudgetAdmin)>,
+    /// The directory is only taken where this configuration is the one that was in force.
+    takes_over: bool,
 }
 
 impl SecurityStackBuilder {
@@ -48,6 +54,7 @@ impl SecurityStackBuilder {
             recorder: None,
             observers: Arc::default(),
             mark: StackMark::default(),
+            takes_over: false,
             trust: None,
             consent: None,
             budget: None,
@@ -87,9 +94,15 @@ impl SecurityStackBuilder {
 
     /// As part of a place at a data directory, whose guards and observers outlive an owner.
     #[cfg(all(unix, feature = "control"))]
-    pub(crate) fn seated(mut self, mark: StackMark, observers: Arc<Observers>) -> Self {
+    pub(crate) fn seated(
+        mut self,
+        mark: StackMark,
+        observers: Arc<Observers>,
+        takes_over: bool,
+    ) -> Self {
         self.mark = mark;
         self.observers = observers;
+        self.takes_over = takes_over;
         self
     }
 
@@ -166,7 +179,8 @@ impl SecurityStackBuilder {
             budget: budget_admin,
             consent: ledger,
         };
-        apply::apply(&config, &admin, &acts, &Applied::new(false, [].into()))?;
+        let applied = Applied::new(false, BTreeSet::new(), None);
+        apply::apply(&config, None, &admin, &acts, &applied)?;
         let wired = Wired {
             trust_gate,
             budget,
@@ -177,7 +191,8 @@ impl SecurityStackBuilder {
             is_journal: false,
             clock,
         };
-        wired.into_stack(config, &audit, admin, None)
+        let reloading = Reloading::new(acts, applied);
+        wired.into_stack(config, &audit, admin, reloading, None)
     }
 
     /// On a data directory, which this process owns from now on.
@@ -203,6 +218,17 @@ impl SecurityStackBuilder {
             from,
             folder,
         } = data_dir::open(directory, &config, clock.clone())?;
+        if self.takes_over {
+            let digest = crate::policy::shared_digest(&config)?;
+            if restored
+                .activated
+                .as_ref()
+                .is_some_and(|last| *last != digest)
+            {
+                let problem = "the configuration that was in force last is another one than this process was started with; start it again";
+                return Err(StackError::data_dir(directory, problem));
+            }
+        }
         let recorder: Arc<dyn Recorder> = Arc::new(audit.clone());
         let acts = Acts::new(Arc::clone(&recorder));
         let with = With {
@@ -226,8 +252,8 @@ impl SecurityStackBuilder {
                 .set_session_limits(config.budget.session)
                 .map_err(|error| ConfigError::at("budget.session", error))?;
         }
-        let applied = Applied::new(true, restored.applied);
-        apply::apply(&config, &admin, &acts, &applied)?;
+        let applied = Applied::new(true, restored.applied, restored.activated);
+        apply::apply(&config, None, &admin, &acts, &applied)?;
         let source = Source {
             audit: audit.clone(),
             key,
@@ -235,7 +261,7 @@ impl SecurityStackBuilder {
             trust: trust_book,
             consent: consent_book,
             budget: admin.budget.clone(),
-            applied,
+            applied: applied.clone(),
         };
         let keeper = Keeper::start(source, from)
             .map_err(StackError::io(directory, "no thread can be started"))?;
@@ -249,7 +275,8 @@ impl SecurityStackBuilder {
             is_journal: true,
             clock,
         };
-        wired.into_stack(config, &audit, admin, Some(keeper))
+        let reloading = Reloading::new(acts, applied);
+        wired.into_stack(config, &audit, admin, reloading, Some(keeper))
     }
 }
 
@@ -271,6 +298,7 @@ impl Wired {
         config: SecurityStackConfig,
         audit: &AuditLog,
         admin: StackAdmin,
+        reloading: Reloading,
         keeper: Option<Keeper>,
     ) -> Result<SecurityStack, StackError> {
         checks::budget_rules(&config, &admin.budget)?;
@@ -288,6 +316,7 @@ impl Wired {
         };
         let core = Arc::new(Core {
             rules: ArcSwap::from_pointee(rules),
+            epoch: Epoch::default(),
             trust: self.trust_gate.clone(),
             budget: self.budget.clone(),
             consent: self.consent.clone(),
@@ -295,18 +324,19 @@ impl Wired {
             is_journal: self.is_journal,
             clock: self.clock.unwrap_or_else(|| Arc::new(system_time)),
             losses: AtomicU64::new(0),
+            #[cfg(all(unix, feature = "control"))]
             ended_orphans: Mutex::default(),
             observers: self.observers,
         });
         Observers::attached(&core);
-        let said = core.record(Entry::event(opened).policy(policy));
-        let stored = said.and_then(|entry| {
-            if entry.stored {
-                return Ok(());
-            }
-            core.recorder.wait(&entry)
-        });
-        if stored.is_err() {
+        let entry = Entry::event(opened).policy(policy);
+        let said = if core.is_journal {
+            let digest = crate::policy::shared_digest(&config)?;
+            reloading.activate(entry, &digest)
+        } else {
+            core.record(entry).map(drop)
+        };
+        if said.is_err() {
             core.count_loss();
         }
         Ok(SecurityStack {
@@ -318,7 +348,8 @@ impl Wired {
             audit: audit.reserving(KEY),
             core,
             admin,
-            config,
+            config: ArcSwap::from_pointee(config),
+            reloading,
             _keeper: keeper,
         })
     }

@@ -80,7 +80,8 @@ pub(super) fn open(
     let (mut from, mut budget) = (0, None);
     if let Some(shot) = shot {
         from = shot.size;
-        restored = Restored::of(shot.trust, shot.consent, shot.applied).map_err(unrestored)?;
+        restored = Restored::of(shot.trust, shot.consent, shot.applied, shot.activated)
+            .map_err(unrestored)?;
         let marks = shot.trust_mark.map(|mark| restored.trust.keep_mark(mark));
         marks
             .transpose()

@@ -62,6 +62,7 @@ impl Source {
             consent: records,
             consent_mark: consent.mark()?,
             applied: self.applied.all(),
+            activated: self.applied.activated(),
             budget: self.budget.snapshot()?,
         };
         shot.keep(&self.folder, &self.key)?;

@@ -30,6 +30,7 @@ pub(crate) struct Shot {
     pub(crate) consent: Vec<consent::Event>,
     pub(crate) consent_mark: Option<consent::ClockMark>,
     pub(crate) applied: Vec<String>,
+    pub(crate) activated: Option<String>,
     pub(crate) budget: budget_enforcer::Snapshot,
 }
 

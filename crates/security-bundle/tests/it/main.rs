@@ -20,6 +20,7 @@ mod operator;
 mod operator_any;
 #[cfg(feature = "metrics")]
 mod prometheus;
+mod reload;
 mod revocation;
 #[cfg(all(unix, feature = "control"))]
 mod seat;

@@ -168,8 +168,7 @@ fn who_joined_takes_over_and_ends_what_it_was_permitted_once() {
     let permit = call(&guard, "read_file").unwrap();
     let record = permit.decision().record_id().unwrap();
     drop(owner);
-    // The old owner abandons what it cannot see the end of; the call is told of once in either case.
-    drop(permit.settle_blocking(Usage::default()));
+    settle(permit);
     for _ in 0..9 {
         settle(call(&guard, "read_file").unwrap());
     }

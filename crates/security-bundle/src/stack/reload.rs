@@ -1,0 +1,278 @@
+//! Another configuration for a running stack: checked whole, refused where it would raise somebody's trust silently, put in force
+//! at once, and recorded (design: security-bundle, Configuration).
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use audit_trail::{Entry, Kind, Policy};
+use serde_json::json;
+use trust_gate::{OperatorId, Raise};
+
+use super::apply::{self, Applied};
+use super::{SecurityStack, StackError, checks};
+use crate::config::{ConfigDiff, ConfigError, SecurityStackConfig};
+use crate::journal::Acts;
+use crate::recorder::RecordError;
+use crate::rules::Rules;
+
+/// What a reload may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "whoever reloads chooses one of the two"
+)]
+pub enum Raises {
+    /// Nobody's trust may be raised.
+    Refuse,
+    /// The operator has seen what would be raised, and wants it.
+    Confirmed,
+}
+
+/// A configuration that is in force now.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Reloaded {
+    /// What is different from before.
+    pub diff: ConfigDiff,
+    /// The digest of the rules before, as decisions carried it.
+    pub old_policy: String,
+    /// The digest of the rules now.
+    pub new_policy: String,
+}
+
+/// Why the configuration from before is still in force.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ReloadError {
+    /// The new one does not hold.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// It would raise somebody's trust, and nobody has confirmed that. What it would change is in here.
+    #[error("it would raise {} and nobody has confirmed that; look at the differences, and confirm them if they are meant", told(.0))]
+    WouldRaise(Box<ConfigDiff>),
+    /// It changes something that a running stack cannot change.
+    #[error("`{0}` cannot be changed while the stack runs; restart it")]
+    Fixed(&'static str),
+    /// It could not be recorded, and nothing was changed.
+    #[error("the change could not be recorded, so it was not made: {0}")]
+    Unrecorded(String),
+    /// A part of it could not be put in force. What takes something away is in force; decisions go by the old rules for the rest.
+    #[error("a part of it could not be put in force: {0}; mend that and reload again")]
+    Partial(String),
+}
+
+fn told(diff: &ConfigDiff) -> String {
+    let mut raised = diff.raises().map(|change| change.subject.clone());
+    let first: Vec<String> = raised.by_ref().take(3).collect();
+    let more = raised.count();
+    let first = first.join(", ");
+    if more > 0 {
+        format!("{first} and {more} more")
+    } else {
+        first
+    }
+}
+
+/// What a reload needs besides the components.
+#[derive(Debug)]
+pub(super) struct Reloading {
+    acts: Acts,
+    applied: Applied,
+    /// One at a time.
+    one: Mutex<()>,
+}
+
+impl Reloading {
+    pub(super) fn new(acts: Acts, applied: Applied) -> Self {
+        Self {
+            acts,
+            applied,
+            one: Mutex::default(),
+        }
+    }
+
+    /// Says which configuration is in force from now on.
+    pub(super) fn activate(&self, entry: Entry<'_>, digest: &str) -> Result<(), RecordError> {
+        self.applied.activate(&self.acts, entry, digest, None)
+    }
+}
+
+impl SecurityStack {
+    /// Puts another configuration in force, in the name of an operator. Decisions are made by all of the old one or by all of the
+    /// new one: what was decided by the old one and has not started is denied with the code `rules_changed`.
+    ///
+    /// Assignments, budgets and grants that are new in it are applied; those that are gone from it are taken back where nobody has changed
+    /// them since: a level is cleared or revoked, a consent withdrawn, a budget stays as it is. Sessions that are open get the new
+    /// limits where those are lower. Blocks until all of it is stored.
+    ///
+    /// # Errors
+    /// The configuration from before stays in force, but see [`ReloadError::Partial`].
+    pub fn reload(
+        &self,
+        mut config: SecurityStackConfig,
+        by: &OperatorId,
+        reason: &str,
+        raises: Raises,
+    ) -> Result<Reloaded, ReloadError> {
+        let one = &self.reloading.one;
+        let _alone = one.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = self.config();
+        config.audit.max_records = config.audit.max_records.or(before.audit.max_records);
+        unchangeable(&before, &config)?;
+        config.try_out()?;
+        let diff = SecurityStackConfig::diff(&before, &config)?;
+        if raises == Raises::Refuse && diff.raises().next().is_some() {
+            return Err(ReloadError::WouldRaise(Box::new(diff)));
+        }
+        let core = self.core();
+        let has_template = config.budget.session.is_some();
+        let old = core.rules.load_full();
+        let rules = Rules::new(&config, old.stack_mark(), has_template)?;
+        let (old_policy, new_policy) = (old.policy.to_string(), rules.policy.to_string());
+        let entry = Entry::admin(Kind::PolicyChange, by)
+            .named("reload")
+            .reason_lossy(reason)
+            .policy(Policy {
+                digest: new_policy.clone().into(),
+                version: None,
+            });
+        let digest = crate::policy::shared_digest(&config)?;
+        let besides = json!({ "reload": { "old": old_policy, "new": new_policy } });
+        let Reloading { acts, applied, .. } = &self.reloading;
+        applied
+            .activate(acts, entry, &digest, Some(&besides))
+            .map_err(|error| ReloadError::Unrecorded(error.to_string()))?;
+        core.epoch
+            .change(|| self.put_in_force(&before, &config, rules, by, reason))
+            .map_err(|error| ReloadError::Partial(error.to_string()))?;
+        self.config.store(Arc::new(config));
+        Ok(Reloaded {
+            diff,
+            old_policy,
+            new_policy,
+        })
+    }
+
+    fn put_in_force(
+        &self,
+        before: &SecurityStackConfig,
+        config: &SecurityStackConfig,
+        rules: Rules,
+        by: &OperatorId,
+        reason: &str,
+    ) -> Result<(), StackError> {
+        let admin = self.admin();
+        let Reloading { acts, applied, .. } = &self.reloading;
+        take_back(before, config, admin, by, reason)?;
+        let trust = config.trust_in_force()?;
+        if trust != admin.trust().config() {
+            let configured = admin.trust().configure(trust, by, reason);
+            configured.map_err(|error| ConfigError::at("trust", error))?;
+        }
+        if self.budget.session_limits() != config.budget.session {
+            let set = admin.budget().set_session_limits(config.budget.session);
+            set.map_err(|error| ConfigError::at("budget.session", error))?;
+        }
+        apply::apply(config, Some(before), admin, acts, applied)?;
+        checks::budget_rules(config, admin.budget())?;
+        self.core().rules.store(Arc::new(rules));
+        Ok(())
+    }
+}
+
+/// What stands in the directory, in other processes or in the components for good.
+fn unchangeable(
+    before: &SecurityStackConfig,
+    config: &SecurityStackConfig,
+) -> Result<(), ReloadError> {
+    let fixed = [
+        ("data_dir", before.data_dir != config.data_dir),
+        ("audit.key", before.audit.key != config.audit.key),
+        (
+            "audit.namespace",
+            before.audit_namespace != config.audit_namespace,
+        ),
+        (
+            "audit.max_records",
+            before.audit.max_records != config.audit.max_records,
+        ),
+        ("consent.default_deny", before.consent != config.consent),
+        ("budget", {
+            let without_sessions = |config: &SecurityStackConfig| {
+                let mut budget = config.budget.clone();
+                budget.session = None;
+                budget
+            };
+            without_sessions(before) != without_sessions(config)
+        }),
+        ("budget.budgets", {
+            config.budgets.iter().any(|new| {
+                let old = before.budgets.iter().find(|old| old.id == new.id);
+                old.is_some_and(|old| {
+                    let mut same_limits = old.clone();
+                    same_limits.limits = new.limits;
+                    same_limits != *new
+                })
+            })
+        }),
+    ];
+    match fixed.into_iter().find(|(_, changed)| *changed) {
+        Some((key, _)) => Err(ReloadError::Fixed(key)),
+        None => Ok(()),
+    }
+}
+
+/// Takes back what is no longer in the file, unless an operator has changed it since.
+fn take_back(
+    before: &SecurityStackConfig,
+    config: &SecurityStackConfig,
+    admin: &super::StackAdmin,
+    by: &OperatorId,
+    reason: &str,
+) -> Result<(), StackError> {
+    let gone = before.assignments.iter().filter(|old| {
+        !config
+            .assignments
+            .iter()
+            .any(|new| new.agent == old.agent && new.scope == old.scope)
+    });
+    for old in gone {
+        let stands = admin.trust().history(&trust_gate::HistoryFilter::default());
+        let stands = stands.map_err(|error| ConfigError::at("trust.assignments", error))?;
+        let last = stands.iter().rev().find(|event| {
+            event.act.subject() == Some((&old.agent, &old.scope))
+                && matches!(
+                    event.act.kind(),
+                    trust_gate::ActKind::Assign
+                        | trust_gate::ActKind::Revoke
+                        | trust_gate::ActKind::Clear
+                )
+        });
+        let is_untouched = last.is_some_and(|event| {
+            event.act.kind() == trust_gate::ActKind::Assign
+                && event.by.as_ref() == Some(&old.assigned_by)
+                && event.reason == old.reason
+        });
+        if !is_untouched {
+            continue;
+        }
+        let trust = admin.trust();
+        let cleared = trust.clear(&old.agent, &old.scope, by, reason, Raise::Refuse);
+        let taken = match cleared {
+            Err(trust_gate::TrustError::WouldRaise { .. }) => {
+                trust.revoke(&old.agent, &old.scope, by, reason)
+            }
+            cleared => cleared,
+        };
+        taken.map_err(|error| ConfigError::at("trust.assignments", error))?;
+    }
+    for old in before
+        .grants
+        .iter()
+        .filter(|old| !config.grants.contains(old))
+    {
+        let by = by.as_str().parse::<consent::GrantorId>().ok();
+        let taken = admin.consent().withdraw(old.extent().clone(), by);
+        taken.map_err(|error| ConfigError::at("consent.grants", error))?;
+    }
+    Ok(())
+}
