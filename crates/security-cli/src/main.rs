@@ -7,6 +7,7 @@ mod audit;
 mod budget;
 mod check_config;
 mod completions;
+mod config;
 mod consent;
 mod database;
 mod demo;
@@ -14,8 +15,8 @@ mod desk;
 mod explain;
 mod failure;
 mod gate;
-mod metrics;
 mod man;
+mod metrics;
 mod output;
 mod paint;
 mod secret;
@@ -46,6 +47,9 @@ enum Verb {
     Mcp(gate::Arguments),
     /// Check a configuration and say what each limit and rule does
     CheckConfig(check_config::Arguments),
+    /// Compare configurations
+    #[command(subcommand)]
+    Config(config::Verb),
     /// Why a call would be permitted or denied
     Explain(explain::Arguments),
     /// Keep, verify, query, prove, export and serve an audit log
@@ -79,6 +83,7 @@ fn main() -> ExitCode {
         Verb::Demo => demo::run(),
         Verb::Mcp(arguments) => gate::run(arguments),
         Verb::CheckConfig(arguments) => check_config::run(&arguments),
+        Verb::Config(verb) => config::run(&verb),
         Verb::Explain(arguments) => explain::run(&arguments),
         Verb::Audit(verb) => audit::run(*verb),
         Verb::Budget(verb) => budget::run(verb),
