@@ -4,6 +4,7 @@ mod acts;
 mod combinations;
 mod configuration;
 mod configuration_diff;
+mod configuration_diff_any;
 mod configuration_environment;
 mod configuration_formats;
 mod data_dir;

@@ -254,8 +254,8 @@ impl Rows {
             ),
             (
                 ConfigPart::Tool,
-                "trust",
-                old.trust_gate != new.trust_gate || old.minimum_level != new.minimum_level,
+                "trust.tools",
+                old.trust_gate.tools != new.trust_gate.tools,
             ),
             (
                 ConfigPart::Method,
