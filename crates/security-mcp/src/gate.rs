@@ -270,6 +270,7 @@ impl<'g, CW: AsyncWrite + Unpin, SW: AsyncWrite + Unpin> Pumps<'g, CW, SW> {
                     }
                     Line::End => {
                         open = false;
+                        calls.hold_no_more();
                         self.client_gone.notify_one();
                         true
                     }
@@ -333,6 +334,11 @@ impl<'g, CW: AsyncWrite + Unpin, SW: AsyncWrite + Unpin> Pumps<'g, CW, SW> {
             FromClient::Reply(reply) => self.to_client(&reply).await,
             FromClient::Forward(id) => {
                 self.outbox.push(lines.take_line(), id)?;
+                Ok(true)
+            }
+            FromClient::Withdraw(id) => {
+                calls.withdraw(&id);
+                self.outbox.push(lines.take_line(), None)?;
                 Ok(true)
             }
             FromClient::Judge(id, call) => {

@@ -1,14 +1,16 @@
 //! The judge that the security stack is: one agent's calls, decided by a [`Guard`].
 
 use std::fmt::Write as _;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use security_bundle::trust_gate::{AgentId, Scope, ToolName, TrustError, TrustLevel};
 use security_bundle::{
-    Action, ActionError, Amounts, Decision, Guard, McpConfig, Permit, SessionId, Stage,
+    Action, ActionError, Amounts, Decision, Denied, Guard, McpConfig, Permit, SessionId, Stage,
     ToolRequest, TrustGateConfig, Usd,
 };
 use serde_json::json;
+use tokio::time::timeout;
 
 use crate::judge::{Judge, Peer, ProtocolEvent, Ticket, ToolCall, Verdict};
 use crate::methods::{MethodRule, Methods};
@@ -24,10 +26,15 @@ pub struct GuardJudge {
     session: SessionId,
     scope: Scope,
     methods: Methods<TrustLevel>,
+    approval_wait: Option<Duration>,
 }
 
 impl GuardJudge {
     /// A judge for this agent in this session.
+    ///
+    /// A call that needs an operator's approval is held for as long as `mcp` says, which takes a Tokio runtime with time enabled.
+    /// Without `approval_wait`, and once it is over, such a call is refused, with the approval's id; the same call made again after
+    /// the operators' answer runs.
     ///
     /// # Errors
     /// `mcp` names a tier that `trust` does not know.
@@ -59,6 +66,7 @@ impl GuardJudge {
             session,
             scope: Scope::root(),
             methods,
+            approval_wait: mcp.approval_wait,
         })
     }
 
@@ -118,18 +126,23 @@ impl Judge for GuardJudge {
                 };
             }
         };
-        match self.guard.authorize(&action).await {
-            Ok(permit) => Verdict::Run(Box::new(PermitTicket { permit })),
-            Err(denied) => {
-                let decision = denied.decision();
-                if decision.trust().is_some_and(|trust| !trust.visible()) {
-                    return Verdict::Hidden;
-                }
-                Verdict::Refused {
-                    text: text_of(decision),
-                    decision: json_of(decision),
-                }
+        let answer = self.guard.authorize(&action).await;
+        let Some((wait, pending)) = self.approval_wait.zip(pending(&answer)) else {
+            return verdict(answer);
+        };
+        let (text, decision) = (text_of(pending), json_of(pending));
+        let approved = self.guard.authorize_when_approved(&action);
+        let until = Box::pin(async move {
+            match timeout(wait, approved).await {
+                Ok(answer) => verdict(answer),
+                // Nothing has changed, and that is recorded: the operators' answer is for the same call, made again.
+                Err(_) => verdict(answer),
             }
+        });
+        Verdict::Held {
+            until,
+            text,
+            decision,
         }
     }
 
@@ -147,15 +160,36 @@ impl Judge for GuardJudge {
     }
 }
 
+/// The denial that an operator can still turn into a permit.
+fn pending(answer: &Result<Permit, Denied>) -> Option<&Decision> {
+    let decision = answer.as_ref().err()?.decision();
+    decision.approval().map(|_| decision)
+}
+
+fn verdict(answer: Result<Permit, Denied>) -> Verdict {
+    match answer {
+        Ok(permit) => Verdict::Run(Box::new(PermitTicket { permit })),
+        Err(denied) if !denied.decision().visible() => Verdict::Hidden,
+        Err(denied) => Verdict::Refused {
+            text: text_of(denied.decision()),
+            decision: json_of(denied.decision()),
+        },
+    }
+}
+
 /// What a model can act on: what was refused, why, and what would help.
 fn text_of(decision: &Decision) -> String {
     let advice = match decision.code() {
+        // The reason names the approval and what to do.
+        "needs_approval" if decision.approval().is_some() => "",
         "needs_approval" => " An operator has to approve this call before it can run.",
+        "approval_denied" => " Do not repeat it; go on without it.",
         "propose_only" => " Describe what you would do instead of doing it.",
         "exceeds_budget" => {
             " Do not repeat it unchanged; finish with what you have, or ask for a larger budget."
         }
-        "audit_unavailable" | "internal_error" | "unavailable" => {
+        "audit_unavailable" | "approval_unavailable" | "internal_error" | "unavailable"
+        | "no_owner" | "owner_gone" | "not_asked" => {
             " Nothing is wrong with the call; try again later or tell the operator."
         }
         _ if decision.stage() == Some(Stage::Consent) => {
@@ -167,22 +201,26 @@ fn text_of(decision: &Decision) -> String {
     let reason = decision
         .reasons()
         .last()
-        .map(|reason| reason.to_string())
+        .map(|reason| format!(" {reason}"))
         .unwrap_or_default();
     format!(
-        "This call was not run ({}). {reason}{advice}",
+        "This call was not run ({}).{reason}{advice}",
         decision.code()
     )
 }
 
 fn json_of(decision: &Decision) -> serde_json::Value {
-    json!({
+    let mut told = json!({
         "outcome": decision.outcome().as_str(),
         "code": decision.code(),
         "stage": decision.stage().map(Stage::as_str),
         "reasons": decision.reasons().map(|reason| reason.to_string()).collect::<Vec<_>>(),
         "record_id": decision.record_id().map(|id| id.to_string()),
-    })
+    });
+    if let (Some(id), Some(told)) = (decision.approval(), told.as_object_mut()) {
+        told.insert("approval".to_owned(), json!(id));
+    }
+    told
 }
 
 /// A permit as the gate holds it.

@@ -1,6 +1,8 @@
 //! The seam between protocol and policy: the gate asks a [`Judge`], and knows no rule of its own.
 
 use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
 
 use async_trait::async_trait;
 use serde_json::Value;
@@ -26,7 +28,8 @@ pub trait Judge: Send + Sync + 'static {
 
     /// Decides on one tool call. What it decides it records itself.
     ///
-    /// While this waits, other traffic passes; tool calls are forwarded in the order in which they came.
+    /// While this waits, other traffic passes; tool calls are forwarded in the order in which they came, so that it must not wait
+    /// for people: that is what [`Verdict::Held`] is for.
     async fn call(&self, call: ToolCall) -> Verdict;
 
     /// Takes note of something that the gate refused, dropped or could not make sense of. Must not block.
@@ -88,6 +91,15 @@ pub enum Verdict {
         /// The decision, shown in the result's `_meta["aumos/decision"]`.
         decision: Value,
     },
+    /// Somebody has to answer first, such as an operator. Calls that came later need not wait for it.
+    Held {
+        /// The verdict, once there is one. Dropped where the client gives the call up.
+        until: Pin<Box<dyn Future<Output = Verdict> + Send>>,
+        /// As of [`Refused`](Self::Refused), where the client's side ends before there is a verdict.
+        text: String,
+        /// As of [`Refused`](Self::Refused).
+        decision: Value,
+    },
 }
 
 impl fmt::Debug for Verdict {
@@ -100,6 +112,11 @@ impl fmt::Debug for Verdict {
                 .field("text", text)
                 .field("decision", decision)
                 .finish(),
+            Self::Held { text, decision, .. } => f
+                .debug_struct("Held")
+                .field("text", text)
+                .field("decision", decision)
+                .finish_non_exhaustive(),
         }
     }
 }

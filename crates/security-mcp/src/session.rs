@@ -24,6 +24,8 @@ pub(crate) enum FromClient {
     Nothing,
     /// It goes on to the server as it came. A request has an id.
     Forward(Option<RequestId>),
+    /// The same, and the client does not want the answer to this request any more.
+    Withdraw(RequestId),
     /// The client is answered this instead.
     Reply(Vec<u8>),
     /// The judge is asked first.

@@ -13,15 +13,26 @@ const FULL: usize = 64;
 
 type Pending<'g, T> = Pin<Box<dyn Future<Output = T> + Send + 'g>>;
 
-/// Tool calls that are being judged. All at once, but their verdicts come out in the order in which the calls came in.
+/// Tool calls that are being judged. All at once, but their verdicts come out in the order in which the calls came in, but for
+/// those that are held.
 #[derive(Default)]
-pub(super) struct Calls<'g>(VecDeque<Call<'g>>);
+pub(super) struct Calls<'g> {
+    asked: VecDeque<Call<'g>>,
+    /// Those that the judge holds. The client's limit of requests in flight bounds them.
+    held: Vec<Call<'g>>,
+    /// Those that were held and are not any more.
+    freed: VecDeque<Judgement>,
+    /// Nobody would hear the verdict on a call that is held.
+    is_closing: bool,
+}
 
 struct Call<'g> {
     id: RequestId,
     name: String,
     line: Vec<u8>,
     verdict: Judging<'g>,
+    /// The client has given it up: it is not held.
+    is_withdrawn: bool,
 }
 
 enum Judging<'g> {
@@ -45,52 +56,103 @@ impl<'g> Calls<'g> {
         line: Vec<u8>,
         verdict: Pending<'g, Verdict>,
     ) {
-        self.0.push_back(Call {
+        self.asked.push_back(Call {
             id,
             name,
             line,
             verdict: Judging::Asked(verdict),
+            is_withdrawn: false,
         });
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.asked.is_empty() && self.held.is_empty() && self.freed.is_empty()
     }
 
+    /// What is held takes no room: the client must be heard when it gives that up.
     pub(super) fn is_full(&self) -> bool {
-        self.0.len() >= FULL
+        self.asked.len() >= FULL
     }
 
-    /// The verdict on the oldest call; pending for ever while there is none. Cancel safe.
+    /// The client does not want this call any more: it need not be held.
+    pub(super) fn withdraw(&mut self, id: &RequestId) {
+        if let Some(call) = self.asked.iter_mut().find(|call| call.id == *id) {
+            call.is_withdrawn = true;
+        }
+        if let Some(at) = self.held.iter().position(|call| call.id == *id) {
+            let call = self.held.swap_remove(at);
+            self.freed.extend(call.spoken());
+        }
+    }
+
+    /// Lets go of whatever is held, now and later: each gets the verdict that it would have had without being held.
+    pub(super) fn hold_no_more(&mut self) {
+        self.is_closing = true;
+        self.freed
+            .extend(self.held.drain(..).filter_map(Call::spoken));
+    }
+
+    /// The verdict on the oldest call, or on one that was held; pending for ever while there is none. Cancel safe.
     pub(super) async fn next(&mut self) -> Judgement {
         poll_fn(|cx| self.poll(cx)).await
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Judgement> {
-        for call in &mut self.0 {
-            if let Judging::Asked(asked) = &mut call.verdict
-                && let Poll::Ready(verdict) = asked.as_mut().poll(cx)
-            {
-                call.verdict = Judging::Spoken(verdict);
+        for call in &mut self.asked {
+            call.poll(cx);
+        }
+        while let Some(call) = self.asked.pop_front() {
+            if matches!(call.verdict, Judging::Asked(_)) {
+                self.asked.push_front(call);
+                break;
+            }
+            if !call.is_held() || call.is_withdrawn || self.is_closing {
+                self.freed.extend(call.spoken());
+                break;
+            }
+            self.held.push(call);
+        }
+        for call in &mut self.held {
+            call.poll(cx);
+        }
+        let freed = self.held.extract_if(.., |call| !call.is_held());
+        self.freed.extend(freed.filter_map(Call::spoken));
+        match self.freed.pop_front() {
+            Some(judgement) => Poll::Ready(judgement),
+            None => Poll::Pending,
+        }
+    }
+}
+
+impl Call<'_> {
+    /// Asks once more for what is not decided yet.
+    fn poll(&mut self, cx: &mut Context<'_>) {
+        loop {
+            let asked = match &mut self.verdict {
+                Judging::Asked(asked) => asked.as_mut().poll(cx),
+                Judging::Spoken(Verdict::Held { until, .. }) => until.as_mut().poll(cx),
+                Judging::Spoken(_) => return,
+            };
+            match asked {
+                Poll::Ready(verdict) => self.verdict = Judging::Spoken(verdict),
+                Poll::Pending => return,
             }
         }
-        match self.0.pop_front() {
-            Some(Call {
-                id,
-                name,
-                line,
-                verdict: Judging::Spoken(verdict),
-            }) => Poll::Ready(Judgement {
-                id,
-                name,
-                line,
+    }
+
+    fn is_held(&self) -> bool {
+        matches!(self.verdict, Judging::Spoken(Verdict::Held { .. }))
+    }
+
+    fn spoken(self) -> Option<Judgement> {
+        match self.verdict {
+            Judging::Asked(_) => None,
+            Judging::Spoken(verdict) => Some(Judgement {
+                id: self.id,
+                name: self.name,
+                line: self.line,
                 verdict,
             }),
-            Some(unspoken) => {
-                self.0.push_front(unspoken);
-                Poll::Pending
-            }
-            None => Poll::Pending,
         }
     }
 }

@@ -61,7 +61,7 @@ impl Session<'_> {
         if !in_flight.judged(id) {
             return Ok(Judged::Withdrawn(match verdict {
                 Verdict::Run(ticket) => Some(ticket),
-                Verdict::Hidden | Verdict::Refused { .. } => None,
+                Verdict::Hidden | Verdict::Refused { .. } | Verdict::Held { .. } => None,
             }));
         }
         Ok(match verdict {
@@ -74,7 +74,8 @@ impl Session<'_> {
                 INVALID_PARAMS,
                 &format!("Unknown tool: {}", shortened(name)),
             )),
-            Verdict::Refused { text, decision } => {
+            // What is held does not come here before it need wait no more.
+            Verdict::Refused { text, decision } | Verdict::Held { text, decision, .. } => {
                 Judged::Reply(wire::tool_refusal(id, &text, &decision))
             }
         })
@@ -157,8 +158,11 @@ impl Session<'_> {
                         .value("requestId")
                         .map(|id| RequestId::read(id.get()));
                     match id {
-                        // A dropped ticket settles its hold: the tool may have run.
-                        Some(Ok(id)) => drop(self.in_flight()?.cancel(&id)),
+                        Some(Ok(id)) => {
+                            // A dropped ticket settles its hold: the tool may have run.
+                            drop(self.in_flight()?.cancel(&id));
+                            return Ok(FromClient::Withdraw(id));
+                        }
                         // Some servers take `1.0` for `1`, and would stop what is still charged.
                         Some(Err(fault)) => {
                             return Ok(FromClient::Reply(self.faulty(fault, None, Some(method))));

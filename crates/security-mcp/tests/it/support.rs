@@ -17,7 +17,7 @@ use tokio::time::timeout;
 /// What happened, in order.
 pub(crate) type Log = Arc<Mutex<Vec<String>>>;
 
-/// `run_*` and `late_*` run (`late_*` once released), `no_*` are refused, every other tool is hidden.
+/// `run_*`, `late_*` and `held_*` run (`late_*` and `held_*` once released), `no_*` are refused, every other tool is hidden.
 #[derive(Clone)]
 pub(crate) struct Table {
     pub(crate) log: Log,
@@ -62,7 +62,7 @@ impl Table {
 #[async_trait]
 impl Judge for Table {
     fn tool_visible(&self, tool: &str) -> bool {
-        ["run_", "late_", "no_"]
+        ["run_", "late_", "held_", "no_"]
             .iter()
             .any(|start| tool.starts_with(start))
     }
@@ -88,6 +88,23 @@ impl Judge for Table {
                 decision: json!({ "code": "insufficient_level" }),
             };
         }
+        if call.name.starts_with("held_") {
+            let (table, tool, gate) = (self.clone(), call.name.clone(), self.gate(&call.name));
+            let mut hold = Hold(Some((self.clone(), call.name.clone())));
+            return Verdict::Held {
+                until: Box::pin(async move {
+                    gate.acquire().await.unwrap().forget();
+                    drop(hold.0.take());
+                    table.say(format!("permit {tool}"));
+                    Verdict::Run(Box::new(TableTicket {
+                        tool: Some(tool),
+                        log: table,
+                    }))
+                }),
+                text: format!("`{}` waits for an operator", call.name),
+                decision: json!({ "code": "needs_approval" }),
+            };
+        }
         self.say(format!("permit {}", call.name));
         Verdict::Run(Box::new(TableTicket {
             tool: Some(call.name),
@@ -104,6 +121,17 @@ impl Judge for Table {
             write!(text, " id={id}").unwrap();
         }
         self.say(text);
+    }
+}
+
+/// A call that is held, and says so if it is let go of.
+struct Hold(Option<(Table, String)>);
+
+impl Drop for Hold {
+    fn drop(&mut self) {
+        if let Some((table, tool)) = self.0.take() {
+            table.say(format!("let go of {tool}"));
+        }
     }
 }
 

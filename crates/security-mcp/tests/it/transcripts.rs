@@ -274,6 +274,74 @@ fn a_call_cancelled_before_its_verdict_never_runs() {
 }
 
 #[test]
+fn a_call_that_is_held_holds_up_no_other() {
+    assert_snapshot!(transcript(
+        r#"
+        c: {"id":1,"method":"tools/call","params":{"name":"late_a"}}
+        c: {"id":2,"method":"tools/call","params":{"name":"held_b"}}
+        c: {"id":3,"method":"tools/call","params":{"name":"run_c"}}
+        release late_a
+        s: {"id":2,"result":{"forged":true}}
+        c: {"id":2,"method":"ping"}
+        release held_b
+        s: {"id":2,"result":{}}
+        "#
+    ));
+}
+
+#[test]
+fn a_held_call_that_is_cancelled_is_let_go_of_and_never_runs() {
+    assert_snapshot!(transcript(
+        r#"
+        c: {"id":1,"method":"tools/call","params":{"name":"late_a"}}
+        c: {"id":2,"method":"tools/call","params":{"name":"held_b"}}
+        c: {"id":3,"method":"tools/call","params":{"name":"held_c"}}
+        c: {"method":"notifications/cancelled","params":{"requestId":2}}
+        release late_a
+        c: {"method":"notifications/cancelled","params":{"requestId":3}}
+        release held_b
+        release held_c
+        c: {"id":3,"method":"ping"}
+        "#
+    ));
+}
+
+#[test]
+fn a_held_call_is_refused_once_the_client_has_closed() {
+    assert_snapshot!(transcript(
+        r#"
+        c: {"id":1,"method":"tools/call","params":{"name":"held_a"}}
+        c: {"id":2,"method":"tools/call","params":{"name":"late_b"}}
+        c: {"id":3,"method":"tools/call","params":{"name":"held_c"}}
+        c.
+        release late_b
+        s: {"id":2,"result":{}}
+        "#
+    ));
+}
+
+#[test]
+fn a_held_call_is_answered_when_the_server_goes() {
+    assert_snapshot!(transcript(
+        r#"
+        c: {"id":1,"method":"tools/call","params":{"name":"held_a"}}
+        s.
+        "#
+    ));
+}
+
+#[test]
+fn held_calls_take_no_room_from_others() {
+    let held: String = (0..70)
+        .map(|id| format!(r#"c: {{"id":{id},"method":"tools/call","params":{{"name":"held_{id}"}}}}"#) + "\n")
+        .collect();
+    let played = transcript(&format!(
+        "{held}c: {{\"id\":99,\"method\":\"tools/call\",\"params\":{{\"name\":\"run_b\"}}}}\ns: {{\"id\":99,\"result\":{{}}}}"
+    ));
+    assert!(played.contains("settle run_b"), "{played}");
+}
+
+#[test]
 fn a_server_that_goes_leaves_no_request_without_an_answer() {
     assert_snapshot!(transcript(
         r#"
