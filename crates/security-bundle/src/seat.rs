@@ -15,6 +15,9 @@ use std::time::Duration;
 
 pub use self::operator::{OperatorLine, OperatorLineError};
 
+use audit_trail::{AuditError, AuditReader, VerifierKey};
+use uuid::Uuid;
+
 use self::chair::{Chair, Engine};
 use self::desk::Desk;
 use self::service::Door;
@@ -144,6 +147,29 @@ impl Seat {
             Engine::Owner(desk) => Some(Arc::clone(&desk.stack)),
             _ => None,
         }
+    }
+
+    /// A new id, which no other process has: for a session of this process, for instance.
+    ///
+    /// # Errors
+    /// There is no randomness to be had.
+    pub fn next_id(&self) -> Result<Uuid, AuditError> {
+        self.chair.next_id()
+    }
+
+    /// The key by which the directory's log can be verified: the owner's or, where that is another process, as the log itself names
+    /// it. Blocks.
+    ///
+    /// # Errors
+    /// The log cannot be read.
+    pub fn verifier_key(&self) -> Result<Option<VerifierKey>, AuditError> {
+        if let Some(stack) = self.stack() {
+            return Ok(stack.audit.verifier_key().cloned());
+        }
+        let first = AuditReader::open(&self.directory, None)?.entry(0)?;
+        let named = first.ext().map(audit_trail::Ext::to_value);
+        let named = named.as_ref().and_then(|ext| ext.get("key")?.as_str());
+        Ok(named.map(str::parse).transpose()?)
     }
 
     /// Does what an operator asks, here or at the owner. Blocks.
