@@ -1,24 +1,20 @@
 //! `secstack mcp`: the gate in front of an MCP server, over standard input and output.
 
+mod place;
+
 use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use security_bundle::audit_trail::NdjsonSink;
 use security_bundle::trust_gate::AgentId;
-use security_bundle::{Metrics, SecurityStack, SecurityStackConfig, SessionId};
+use security_bundle::{Metrics, SecurityStackConfig};
 use security_mcp::{Ended, Gate, GuardJudge, ServerCommand};
 
+use self::place::Place;
 use crate::failure::Failure;
 use crate::{Answer, GOOD, metrics, no};
-
-/// How many entries `--audit-out` writes between two signed checkpoints: what a crash can leave unsigned.
-const CHECKPOINT_EVERY: u64 = 16;
-
-/// How many entries the gate keeps in memory where the configuration does not say.
-const MAX_RECORDS: usize = 10_000;
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
@@ -28,6 +24,9 @@ pub(crate) struct Arguments {
     /// Whom the gate acts for, instead of `agent.id` in the configuration
     #[arg(long, value_name = "ID")]
     agent: Option<AgentId>,
+    /// Keep log and state in this directory, instead of `data_dir` in the configuration; gates on one directory share all budgets
+    #[arg(long, value_name = "DIR", conflicts_with = "audit_out")]
+    data_dir: Option<PathBuf>,
     /// Write the audit log here as it grows; a file that is there already is kept beside it under a number
     #[arg(long, value_name = "FILE")]
     audit_out: Option<PathBuf>,
@@ -41,8 +40,9 @@ pub(crate) struct Arguments {
 
 pub(crate) fn run(arguments: Arguments) -> Answer {
     let mut config = SecurityStackConfig::from_path(&arguments.config)?;
-    // What is older stays provable, and stands in the file.
-    config.audit.max_records.get_or_insert(MAX_RECORDS);
+    if arguments.data_dir.is_some() {
+        config.data_dir = arguments.data_dir;
+    }
     let mut server = arguments.server.into_iter();
     let program = server
         .next()
@@ -57,34 +57,19 @@ pub(crate) fn run(arguments: Arguments) -> Answer {
         })?;
 
     let counts = arguments.metrics.map(|_| Metrics::new(&config));
-    let mut builder = SecurityStack::builder(config);
-    if let Some(counts) = &counts {
-        builder = builder.observer(counts.clone());
-    }
-    if let Some(path) = &arguments.audit_out {
-        builder = builder.audit_sink(NdjsonSink::new(fresh_file(path)?), CHECKPOINT_EVERY);
-    }
-    let stack = builder.build()?;
+    let (trust, mcp) = (config.trust_gate.clone(), config.mcp.clone());
+    let place = Place::take(config, arguments.audit_out.as_deref(), counts.clone())?;
     if let Some((listen, counts)) = arguments.metrics.zip(counts) {
         metrics::serve(listen, move || counts.render())?;
     }
     // With a key of its own, too: this is what the auditor needs, and it is no secret.
-    let key = stack.audit.verifier_key();
-    anstream::eprintln!(
-        "verifier key: {}",
-        key.map(ToString::to_string).unwrap_or_default()
-    );
+    anstream::eprintln!("verifier key: {}", place.verifier_key()?);
     let session = match configured.and_then(|agent| agent.session) {
         Some(session) => session,
-        None => SessionId::try_from(stack.audit.next_id()?.to_string())?,
+        None => place.session()?,
     };
-    let judge = GuardJudge::new(
-        stack.guard(),
-        agent,
-        session,
-        &stack.config().trust_gate,
-        &stack.config().mcp,
-    )?;
+    let guard = place.guard();
+    let judge = GuardJudge::new(guard.clone(), agent, session, &trust, &mcp)?;
     // One thread: a call passes from the client to the server without changing hands.
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -92,13 +77,11 @@ pub(crate) fn run(arguments: Arguments) -> Answer {
     let session = runtime.block_on(Gate::new(judge).serve_stdio(command));
     // Reading standard input blocks a thread that nothing can wake.
     runtime.shutdown_background();
-    let lost = stack.guard().losses();
+    let lost = guard.losses();
     if lost > 0 {
         anstream::eprintln!("{lost} audit entries could not be recorded");
     }
-    if arguments.audit_out.is_some() {
-        stack.audit.publish_checkpoint()?;
-    }
+    place.leave()?;
     let session = session?;
     Ok(match session.ended {
         Ended::Server if !session.status.success() => no(),

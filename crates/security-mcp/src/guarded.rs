@@ -188,10 +188,13 @@ fn text_of(decision: &Decision) -> String {
         "exceeds_budget" => {
             " Do not repeat it unchanged; finish with what you have, or ask for a larger budget."
         }
-        "audit_unavailable" | "approval_unavailable" | "internal_error" | "unavailable"
-        | "no_owner" | "owner_gone" | "not_asked" => {
-            " Nothing is wrong with the call; try again later or tell the operator."
-        }
+        "audit_unavailable"
+        | "approval_unavailable"
+        | "internal_error"
+        | "unavailable"
+        | "no_owner"
+        | "owner_gone"
+        | "not_asked" => " Nothing is wrong with the call; try again later or tell the operator.",
         _ if decision.stage() == Some(Stage::Consent) => {
             " Ask the person for consent, or go on without this data."
         }

@@ -7,7 +7,8 @@ use serde_json::{Value, json};
 
 use crate::support::{CONFIG, Folder, command, run};
 
-struct Session {
+/// A client of a gate in front of the demo's server.
+pub(crate) struct Session {
     gate: Child,
     to: ChildStdin,
     from: BufReader<ChildStdout>,
@@ -15,10 +16,17 @@ struct Session {
 
 impl Session {
     fn start(folder: &Folder) -> Self {
+        let log = folder.file("log.ndjson");
+        Self::with(folder, "gate.toml", &["--audit-out", &log])
+    }
+
+    /// With this configuration and these arguments.
+    pub(crate) fn with(folder: &Folder, config: &str, more: &[&str]) -> Self {
         std::fs::create_dir_all(folder.path().join("files")).unwrap();
         let mut gate = command()
-            .args(["mcp", "--config", &folder.file("gate.toml")])
-            .args(["--audit-out", &folder.file("log.ndjson"), "--"])
+            .args(["mcp", "--config", &folder.file(config)])
+            .args(more)
+            .arg("--")
             .arg(env!("CARGO_BIN_EXE_secstack"))
             .args(["demo-server", &folder.file("files")])
             .stdin(Stdio::piped())
@@ -44,7 +52,7 @@ impl Session {
         session
     }
 
-    fn send(&mut self, message: &Value) {
+    pub(crate) fn send(&mut self, message: &Value) {
         self.send_text(&message.to_string());
     }
 
@@ -52,26 +60,38 @@ impl Session {
         writeln!(self.to, "{line}").unwrap();
     }
 
-    fn answer(&mut self) -> Value {
+    pub(crate) fn answer(&mut self) -> Value {
         let mut line = String::new();
         self.from.read_line(&mut line).unwrap();
         serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line}"))
     }
 
-    fn ask(&mut self, message: &Value) -> Value {
+    pub(crate) fn ask(&mut self, message: &Value) -> Value {
         self.send(message);
         self.answer()
     }
 
-    fn call(&mut self, id: u32, tool: &str, arguments: &Value) -> Value {
-        self.ask(&json!({
+    pub(crate) fn call(&mut self, id: u32, tool: &str, arguments: &Value) -> Value {
+        self.begin(id, tool, arguments);
+        self.answer()
+    }
+
+    /// Sends a call, whose answer comes later.
+    pub(crate) fn begin(&mut self, id: u32, tool: &str, arguments: &Value) {
+        self.send(&json!({
             "jsonrpc": "2.0", "id": id, "method": "tools/call",
             "params": { "name": tool, "arguments": arguments },
-        }))
+        }));
+    }
+
+    /// SIGKILL to the gate; the verifier key that it told.
+    pub(crate) fn kill(mut self) -> String {
+        self.gate.kill().unwrap();
+        self.end().1
     }
 
     /// Closes the client's side; the exit status and the verifier key that the gate told.
-    fn end(self) -> (Option<i32>, String) {
+    pub(crate) fn end(self) -> (Option<i32>, String) {
         drop(self.to);
         let output = self.gate.wait_with_output().unwrap();
         let told = String::from_utf8(output.stderr).unwrap();

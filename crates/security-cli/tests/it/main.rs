@@ -18,6 +18,7 @@ mod consent_evidence;
 mod crash;
 mod demo;
 mod gate;
+mod gates;
 mod manual;
 mod metrics;
 mod stage;

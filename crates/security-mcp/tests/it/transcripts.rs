@@ -333,7 +333,10 @@ fn a_held_call_is_answered_when_the_server_goes() {
 #[test]
 fn held_calls_take_no_room_from_others() {
     let held: String = (0..70)
-        .map(|id| format!(r#"c: {{"id":{id},"method":"tools/call","params":{{"name":"held_{id}"}}}}"#) + "\n")
+        .map(|id| {
+            format!(r#"c: {{"id":{id},"method":"tools/call","params":{{"name":"held_{id}"}}}}"#)
+                + "\n"
+        })
         .collect();
     let played = transcript(&format!(
         "{held}c: {{\"id\":99,\"method\":\"tools/call\",\"params\":{{\"name\":\"run_b\"}}}}\ns: {{\"id\":99,\"result\":{{}}}}"

@@ -1,0 +1,102 @@
+//! Where a gate's decisions are made: in this process's memory, or at a data directory that it shares with other gates.
+
+use std::path::Path;
+
+use security_bundle::audit_trail::NdjsonSink;
+use security_bundle::{
+    Guard, Metrics, Observer, Seat, SecurityStack, SecurityStackConfig, SessionId,
+};
+
+use super::fresh_file;
+use crate::failure::Failure;
+
+/// How many entries `--audit-out` writes between two signed checkpoints: what a crash can leave unsigned.
+const CHECKPOINT_EVERY: u64 = 16;
+
+/// How many entries the gate keeps in memory where the configuration does not say.
+const MAX_RECORDS: usize = 10_000;
+
+pub(super) enum Place {
+    Memory {
+        stack: Box<SecurityStack>,
+        is_written: bool,
+    },
+    Directory(Seat),
+}
+
+impl Place {
+    /// A seat where the configuration names a data directory, else a stack of this process's own.
+    pub(super) fn take(
+        mut config: SecurityStackConfig,
+        audit_out: Option<&Path>,
+        counts: Option<Metrics>,
+    ) -> Result<Self, Failure> {
+        if let Some(directory) = &config.data_dir {
+            if audit_out.is_some() {
+                return Err(Failure::new(format!(
+                    "the audit log is kept in the data directory `{}`; leave out --audit-out, and read it with `secstack audit`",
+                    directory.display()
+                )));
+            }
+            let observers = counts.map(|counts| Box::new(counts) as Box<dyn Observer>);
+            let seat = Seat::take_observed(config, observers.into_iter().collect())?;
+            return Ok(Self::Directory(seat));
+        }
+        // What is older stays provable, and stands in the file.
+        config.audit.max_records.get_or_insert(MAX_RECORDS);
+        let mut builder = SecurityStack::builder(config);
+        if let Some(counts) = counts {
+            builder = builder.observer(counts);
+        }
+        if let Some(path) = audit_out {
+            builder = builder.audit_sink(NdjsonSink::new(fresh_file(path)?), CHECKPOINT_EVERY);
+        }
+        Ok(Self::Memory {
+            stack: Box::new(builder.build()?),
+            is_written: audit_out.is_some(),
+        })
+    }
+
+    pub(super) fn guard(&self) -> Guard {
+        match self {
+            Self::Memory { stack, .. } => stack.guard(),
+            Self::Directory(seat) => seat.guard(),
+        }
+    }
+
+    /// What the auditor needs, and no secret. Empty where the log has no key.
+    pub(super) fn verifier_key(&self) -> Result<String, Failure> {
+        let key = match self {
+            Self::Memory { stack, .. } => stack.audit.verifier_key().map(ToString::to_string),
+            Self::Directory(seat) => seat.verifier_key()?.map(|key| key.to_string()),
+        };
+        Ok(key.unwrap_or_default())
+    }
+
+    /// A session that no other process has.
+    pub(super) fn session(&self) -> Result<SessionId, Failure> {
+        let id = match self {
+            Self::Memory { stack, .. } => stack.audit.next_id()?,
+            Self::Directory(seat) => seat.next_id()?,
+        };
+        Ok(SessionId::try_from(id.to_string())?)
+    }
+
+    /// Whatever is to be done once the last call has ended.
+    pub(super) fn leave(self) -> Result<(), Failure> {
+        match self {
+            Self::Memory { stack, is_written } => {
+                if is_written {
+                    stack.audit.publish_checkpoint()?;
+                }
+            }
+            Self::Directory(seat) => {
+                // The stack is let go of before the seat, which gives the directory away.
+                if let Some(stack) = seat.stack() {
+                    stack.audit.publish_checkpoint()?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
