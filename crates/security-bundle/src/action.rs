@@ -124,19 +124,25 @@ impl Action {
 }
 
 fn trust_question(described: &Description, rules: &Rules) -> TrustQuestion {
-    let required = described.required_level.max(rules.minimum_level());
-    match (&described.tool, required) {
-        (Some(tool), required) => {
-            let mut request = trust_gate::ToolRequest::new(described.agent.clone(), tool.clone())
-                .scope(described.scope.clone())
-                .hints(described.hints);
-            request.required_level = required;
-            request.at_most = described.at_most;
-            TrustQuestion::Tool(request)
-        }
-        (None, Some(level)) => TrustQuestion::Level(level),
-        (None, None) => TrustQuestion::Nothing,
-    }
+    let least = rules.minimum_level();
+    let named = described
+        .required_level
+        .map(|level| Some(level).max(least).unwrap_or(level));
+    let Some(tool) = &described.tool else {
+        return match named {
+            Some(level) => TrustQuestion::Level(level),
+            // What must name something for the gate is denied for naming nothing, and not measured by the least level.
+            None if rules.mandatory.trust => TrustQuestion::Nothing,
+            None => least.map_or(TrustQuestion::Nothing, TrustQuestion::Level),
+        };
+    };
+    // The tool policies ask for the least level already. A level that nobody named would have a tool without a policy pass.
+    let mut request = trust_gate::ToolRequest::new(described.agent.clone(), tool.clone())
+        .scope(described.scope.clone())
+        .hints(described.hints);
+    request.required_level = named;
+    request.at_most = described.at_most;
+    TrustQuestion::Tool(request)
 }
 
 fn consent_questions(

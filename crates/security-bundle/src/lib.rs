@@ -35,6 +35,8 @@ mod control;
 mod seat;
 
 pub use action::{Action, ActionBuilder, ActionError};
+#[cfg(feature = "reload")]
+pub use config::ConfigWatcher;
 pub use config::{
     AgentIdentity, AuditConfig, AuditLevel, BudgetToolRule, ConfigChange, ConfigDiff, ConfigError,
     ConfigPart, ConsentToolRule, Direction, EnvironmentNote, Mandatory, McpConfig, MethodRule,

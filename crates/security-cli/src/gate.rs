@@ -62,6 +62,7 @@ pub(crate) fn run(arguments: Arguments) -> Answer {
     if let Some((listen, counts)) = arguments.metrics.zip(counts) {
         metrics::serve(listen, move || counts.render())?;
     }
+    let watcher = place.watch(&arguments.config)?;
     // With a key of its own, too: this is what the auditor needs, and it is no secret.
     anstream::eprintln!("verifier key: {}", place.verifier_key()?);
     let session = match configured.and_then(|agent| agent.session) {
@@ -81,6 +82,7 @@ pub(crate) fn run(arguments: Arguments) -> Answer {
     if lost > 0 {
         anstream::eprintln!("{lost} audit entries could not be recorded");
     }
+    drop(watcher);
     place.leave()?;
     let session = session?;
     Ok(match session.ended {

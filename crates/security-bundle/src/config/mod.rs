@@ -11,6 +11,8 @@ mod node;
 mod source;
 mod span;
 mod toml;
+#[cfg(feature = "reload")]
+mod watch;
 mod yaml;
 
 use std::path::{Path, PathBuf};
@@ -26,6 +28,8 @@ pub use self::environment::EnvironmentNote;
 pub use self::mcp::{McpConfig, MethodRule};
 pub use self::mode::{AuditLevel, Mode, ShadowConfig};
 pub use self::source::ConfigError;
+#[cfg(feature = "reload")]
+pub use self::watch::ConfigWatcher;
 
 use self::source::Format;
 use crate::stack::create_security_stack;

@@ -81,7 +81,9 @@ impl OperatorError {
             Self::NamesNothing => "names_nothing",
             Self::NoJournal => "no_journal",
             Self::Unsupported { .. } => "unsupported",
-            Self::Reload(crate::ReloadError::WouldRaise(_)) => "would_raise",
+            Self::Reload(
+                crate::ReloadError::WouldRaise(_) | crate::ReloadError::WouldRaiseNow { .. },
+            ) => "would_raise",
             Self::Reload(crate::ReloadError::Partial(_)) => "partial",
             Self::Reload(_) | Self::Action(_) | Self::Answer(_) => "refused",
         }

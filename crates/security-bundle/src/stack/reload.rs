@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use audit_trail::{Entry, Kind, Policy};
 use serde_json::json;
-use trust_gate::{OperatorId, Raise};
+use trust_gate::{OperatorId, Raise, TrustLevel};
 
 use super::apply::{self, Applied};
 use super::{SecurityStack, StackError, checks};
@@ -49,6 +49,21 @@ pub enum ReloadError {
     /// It would raise somebody's trust, and nobody has confirmed that. What it would change is in here.
     #[error("it would raise {} and nobody has confirmed that; look at the differences, and confirm them if they are meant", told(.0))]
     WouldRaise(Box<ConfigDiff>),
+    /// An assignment that is new or altered in it would raise a level that stands lower now, since an operator has lowered it; nobody
+    /// has confirmed that.
+    #[error(
+        "it would raise `{agent}` in `{scope}` from {from} to {to}, where an operator has lowered it since, and nobody has confirmed that"
+    )]
+    WouldRaiseNow {
+        /// Whom.
+        agent: String,
+        /// Where.
+        scope: String,
+        /// The level that is in force.
+        from: TrustLevel,
+        /// The level of the assignment.
+        to: TrustLevel,
+    },
     /// It changes something that a running stack cannot change.
     #[error("`{0}` cannot be changed while the stack runs; restart it")]
     Fixed(&'static str),
@@ -123,6 +138,9 @@ impl SecurityStack {
         if raises == Raises::Refuse && diff.raises().next().is_some() {
             return Err(ReloadError::WouldRaise(Box::new(diff)));
         }
+        if raises == Raises::Refuse {
+            self.refuse_raises(&before, &config)?;
+        }
         let core = self.core();
         let has_template = config.budget.session.is_some();
         let old = core.rules.load_full();
@@ -150,6 +168,29 @@ impl SecurityStack {
             old_policy,
             new_policy,
         })
+    }
+
+    /// Looks at the levels that stand, which files know nothing of.
+    fn refuse_raises(
+        &self,
+        before: &SecurityStackConfig,
+        config: &SecurityStackConfig,
+    ) -> Result<(), ReloadError> {
+        let fresh = config.assignments.iter();
+        for grant in fresh.filter(|grant| !before.assignments.contains(grant)) {
+            let to = config.trust_gate.tiers.resolve(&grant.level);
+            let to = to.map_err(|error| ConfigError::at("trust.assignments", error))?;
+            let from = self.trust_gate.level(&grant.agent, &grant.scope).decayed;
+            if to > from {
+                return Err(ReloadError::WouldRaiseNow {
+                    agent: grant.agent.to_string(),
+                    scope: grant.scope.to_string(),
+                    from,
+                    to,
+                });
+            }
+        }
+        Ok(())
     }
 
     fn put_in_force(

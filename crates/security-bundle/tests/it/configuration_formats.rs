@@ -199,6 +199,14 @@ fn the_least_level_is_above_every_tool_rule() {
     };
     assert_eq!(code("a"), "trust_too_low");
     assert_eq!(code("b"), "allowed");
+    // A tool that no policy names stays unknown, whatever level its caller has.
+    let action = stack.action("b").tool("unheard_of").build().unwrap();
+    assert_eq!(stack.evaluate_sync(&action).code(), "unknown_tool");
+    // What names neither tool nor level needs it as well.
+    for (agent, allowed) in [("a", false), ("b", true)] {
+        let action = stack.action(agent).build().unwrap();
+        assert_eq!(stack.evaluate_sync(&action).allowed(), allowed);
+    }
     let unknown = SecurityStackConfig::from_toml_str("[trust]\nminimum_level = \"trusted\"\n");
     let told = unknown.unwrap_err();
     assert_eq!((told.line, &*told.key), (Some(2), "trust.minimum_level"));

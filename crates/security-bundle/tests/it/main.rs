@@ -31,3 +31,5 @@ mod seed_004;
 mod spans;
 mod support;
 mod surface;
+#[cfg(feature = "reload")]
+mod watching;

@@ -87,6 +87,28 @@ fn what_would_raise_somebody_is_refused_unless_it_is_confirmed() {
 }
 
 #[test]
+fn an_altered_assignment_does_not_bring_back_what_an_operator_took() {
+    let stack = create_security_stack(config(&tool("read", "L1"))).unwrap();
+    let (agent, by) = ("bot".parse().unwrap(), "ada".parse().unwrap());
+    let root = security_bundle::Scope::root();
+    stack
+        .admin()
+        .trust()
+        .revoke(&agent, &root, &by, "enough")
+        .unwrap();
+    let mut lower = config(&tool("read", "L1"));
+    lower.assignments[0].level = "L2".parse().unwrap();
+    let refused = reload(&stack, lower.clone(), Raises::Refuse).unwrap_err();
+    assert!(
+        matches!(refused, ReloadError::WouldRaiseNow { .. }),
+        "{refused}"
+    );
+    assert!(!decide(&stack, "read").allowed());
+    reload(&stack, lower, Raises::Confirmed).unwrap();
+    assert!(decide(&stack, "read").allowed());
+}
+
+#[test]
 fn a_configuration_that_does_not_hold_leaves_the_last_good_one() {
     let stack = create_security_stack(config(&tool("read", "L1"))).unwrap();
     let size = stack.audit.size().unwrap();

@@ -1,10 +1,13 @@
 //! Where a gate's decisions are made: in this process's memory, or at a data directory that it shares with other gates.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use security_bundle::audit_trail::NdjsonSink;
+use security_bundle::trust_gate::OperatorId;
 use security_bundle::{
-    Guard, Metrics, Observer, Seat, SecurityStack, SecurityStackConfig, SessionId,
+    CONFIGURATION, ConfigWatcher, Guard, Metrics, Observer, Raises, ReloadError, Seat,
+    SecurityStack, SecurityStackConfig, SessionId,
 };
 
 use super::fresh_file;
@@ -18,10 +21,10 @@ const MAX_RECORDS: usize = 10_000;
 
 pub(super) enum Place {
     Memory {
-        stack: Box<SecurityStack>,
+        stack: Arc<SecurityStack>,
         is_written: bool,
     },
-    Directory(Seat),
+    Directory(Arc<Seat>),
 }
 
 impl Place {
@@ -40,7 +43,7 @@ impl Place {
             }
             let observers = counts.map(|counts| Box::new(counts) as Box<dyn Observer>);
             let seat = Seat::take_observed(config, observers.into_iter().collect())?;
-            return Ok(Self::Directory(seat));
+            return Ok(Self::Directory(Arc::new(seat)));
         }
         // What is older stays provable, and stands in the file.
         config.audit.max_records.get_or_insert(MAX_RECORDS);
@@ -52,9 +55,45 @@ impl Place {
             builder = builder.audit_sink(NdjsonSink::new(fresh_file(path)?), CHECKPOINT_EVERY);
         }
         Ok(Self::Memory {
-            stack: Box::new(builder.build()?),
+            stack: Arc::new(builder.build()?),
             is_written: audit_out.is_some(),
         })
+    }
+
+    /// Puts the file in force again whenever it says something else, and tells on standard error what came of it. Where another process
+    /// owns the data directory, that one looks at its own file.
+    pub(super) fn watch(&self, file: &Path) -> Result<ConfigWatcher, Failure> {
+        let stack: Box<dyn Fn() -> Option<Arc<SecurityStack>> + Send> = match self {
+            Self::Memory { stack, .. } => {
+                let stack = Arc::clone(stack);
+                Box::new(move || Some(Arc::clone(&stack)))
+            }
+            Self::Directory(seat) => {
+                let seat = Arc::clone(seat);
+                Box::new(move || seat.stack())
+            }
+        };
+        let by: OperatorId = CONFIGURATION.parse()?;
+        let watcher = ConfigWatcher::start(file, move |read| {
+            let Some(stack) = stack() else {
+                return;
+            };
+            let reloaded = read.map_err(ReloadError::from).and_then(|mut config| {
+                // The command line may have named another one.
+                config.data_dir.clone_from(&stack.config().data_dir);
+                stack.reload(config, &by, "the file has changed", Raises::Refuse)
+            });
+            match reloaded {
+                Ok(reloaded) => anstream::eprintln!(
+                    "the configuration is in force as it is now\n{}",
+                    reloaded.diff
+                ),
+                Err(error) => anstream::eprintln!(
+                    "the configuration from before is still in force: {error}"
+                ),
+            }
+        })?;
+        Ok(watcher)
     }
 
     pub(super) fn guard(&self) -> Guard {

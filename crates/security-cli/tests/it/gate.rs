@@ -249,3 +249,34 @@ fn a_server_that_cannot_be_started_ends_with_2() {
         "nothing but protocol on standard output"
     );
 }
+
+#[test]
+fn a_file_that_becomes_tighter_is_in_force_in_the_running_gate_and_one_that_raises_is_not() {
+    let folder = Folder::new();
+    let config = folder.path().join("gate.toml");
+    std::fs::write(&config, CONFIG).unwrap();
+    let mut session = Session::with(&folder, "gate.toml", &[]);
+    let mut told = BufReader::new(session.gate.stderr.take().unwrap());
+    let mut hear = |what: &str| {
+        let mut line = String::new();
+        while !line.contains(what) {
+            line.clear();
+            assert!(told.read_line(&mut line).unwrap() > 0, "nothing was told");
+        }
+        line
+    };
+    let write = json!({ "path": "a.txt", "text": "a" });
+    assert_eq!(session.call(1, "write_file", &write)["isError"], json!(null));
+
+    std::fs::write(&config, CONFIG.replace(r#""L3"
+effect"#, r#""L4"
+effect"#)).unwrap();
+    hear("the configuration is in force as it is now");
+    session.begin(2, "write_file", &write);
+    assert_eq!(session.answer()["error"]["code"], -32602, "hidden now");
+
+    std::fs::write(&config, CONFIG.replace("level = \"L3\"\nassigned", "level = \"L5\"\nassigned")).unwrap();
+    let line = hear("the configuration from before is still in force");
+    assert!(line.contains("desk-assistant"), "{line}");
+    session.kill();
+}

@@ -1,0 +1,158 @@
+//! Notices that a configuration file says something else. Folders are watched and not the file: editors put another file in its
+//! place, and Kubernetes another folder behind a link.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use notify::{RecommendedWatcher, RecursiveMode, Watcher as _};
+
+use super::{ConfigError, SecurityStackConfig};
+use crate::hex::sha256;
+
+/// How long the file must be left alone before it is read: whoever writes it may not be done.
+const SETTLED: Duration = Duration::from_millis(50);
+/// How often it is looked at in any case, for file systems that tell of nothing.
+const GLANCE: Duration = Duration::from_secs(5);
+
+/// Watches a configuration file, until it is dropped.
+///
+/// ```no_run
+/// # use security_bundle::{ConfigWatcher, Raises, SecurityStack, SecurityStackConfig, create_security_stack};
+/// # use std::sync::Arc;
+/// let config = SecurityStackConfig::from_path("secstack.toml")?;
+/// let stack = Arc::new(create_security_stack(config)?);
+/// let operator = "ops@example.com".parse()?;
+/// let _watcher = ConfigWatcher::start("secstack.toml", move |read| {
+///     let done = read.map_err(Into::into).and_then(|config| {
+///         stack.reload(config, &operator, "the file changed", Raises::Refuse)
+///     });
+///     if let Err(error) = done {
+///         eprintln!("the configuration from before is still in force: {error}");
+///     }
+/// })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct ConfigWatcher {
+    watcher: Option<RecommendedWatcher>,
+    stop: Option<SyncSender<Wake>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// What wakes the thread that reads.
+enum Wake {
+    Changed,
+    Stop,
+}
+
+impl ConfigWatcher {
+    /// Calls `told` with what the file says, or why it cannot be read, each time when its content has become another one than it was:
+    /// not at the start, and a bad file once. On a thread of its own.
+    ///
+    /// # Errors
+    /// The file's folder cannot be watched, or the file not be read at all.
+    pub fn start(
+        path: impl AsRef<Path>,
+        mut told: impl FnMut(Result<SecurityStackConfig, ConfigError>) + Send + 'static,
+    ) -> Result<Self, ConfigError> {
+        let path = path.as_ref().to_owned();
+        let failed = |error: &dyn fmt::Display| ConfigError::at("", error).in_file(&path);
+        let mut known = content(&path).map_err(|error| failed(&error))?;
+        // One that is waiting is enough: the file is read after it.
+        let (wake, woken) = sync_channel(1);
+        let mut watcher = notify::recommended_watcher({
+            let wake = wake.clone();
+            move |_| match wake.try_send(Wake::Changed) {
+                Ok(()) | Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => {}
+            }
+        })
+        .map_err(|error| failed(&error))?;
+        for folder in folders(&path) {
+            watcher
+                .watch(&folder, RecursiveMode::NonRecursive)
+                .map_err(|error| failed(&error))?;
+        }
+        let thread = thread::Builder::new()
+            .name("stack-configuration".to_owned())
+            .spawn({
+                let path = path.clone();
+                move || {
+                    while has_changed(&woken) {
+                        let Ok(now) = content(&path) else {
+                            // Between two files: told of when it stays away.
+                            continue;
+                        };
+                        if now != known {
+                            known = now;
+                            told(SecurityStackConfig::from_path(&path));
+                        }
+                    }
+                }
+            })
+            .map_err(|error| failed(&error))?;
+        Ok(Self {
+            watcher: Some(watcher),
+            stop: Some(wake),
+            thread: Some(thread),
+        })
+    }
+}
+
+impl Drop for ConfigWatcher {
+    fn drop(&mut self) {
+        drop(self.watcher.take());
+        if let Some(stop) = self.stop.take() {
+            // Where the thread has gone there is nobody to stop.
+            stop.send(Wake::Stop).ok();
+        }
+        if let Some(thread) = self.thread.take() {
+            // A panic in the callback has ended it.
+            thread.join().ok();
+        }
+    }
+}
+
+impl fmt::Debug for ConfigWatcher {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ConfigWatcher").finish_non_exhaustive()
+    }
+}
+
+/// Waits until something happened and has settled. `false`: it is over.
+fn has_changed(woken: &Receiver<Wake>) -> bool {
+    match woken.recv_timeout(GLANCE) {
+        Ok(Wake::Stop) | Err(RecvTimeoutError::Disconnected) => return false,
+        Err(RecvTimeoutError::Timeout) => return true,
+        Ok(Wake::Changed) => {}
+    }
+    loop {
+        match woken.recv_timeout(SETTLED) {
+            Ok(Wake::Changed) => {}
+            Err(RecvTimeoutError::Timeout) => return true,
+            Ok(Wake::Stop) | Err(RecvTimeoutError::Disconnected) => return false,
+        }
+    }
+}
+
+/// What tells one content from another.
+fn content(path: &Path) -> std::io::Result<String> {
+    super::source::load(path)
+        .map(sha256)
+        .map_err(std::io::Error::other)
+}
+
+/// The folder of the file, and that of what it is a link to.
+fn folders(path: &Path) -> Vec<PathBuf> {
+    let of = |path: &Path| match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder.to_owned(),
+        _ => PathBuf::from("."),
+    };
+    let mut folders = vec![of(path)];
+    if let Ok(real) = path.canonicalize() {
+        folders.push(of(&real));
+    }
+    folders.dedup();
+    folders
+}

@@ -1,0 +1,85 @@
+//! A configuration file that is watched: each other content is told once, however it gets there.
+
+use std::fs;
+use std::path::Path;
+use std::sync::mpsc::{Receiver, channel};
+use std::time::Duration;
+
+use security_bundle::{ConfigError, ConfigWatcher, SecurityStackConfig};
+
+/// Far more than it takes; nothing waits for it unless something is broken.
+const LONG: Duration = Duration::from_secs(60);
+
+fn text(calls: u64) -> String {
+    format!("[budget.session]\ncalls = {calls}\n")
+}
+
+type Told = Result<SecurityStackConfig, ConfigError>;
+
+fn watch(path: &Path) -> (ConfigWatcher, Receiver<Told>) {
+    let (tell, told) = channel();
+    let watcher = ConfigWatcher::start(path, move |read| tell.send(read).unwrap()).unwrap();
+    (watcher, told)
+}
+
+fn calls(told: &Receiver<Told>) -> Option<u64> {
+    let config = told.recv_timeout(LONG).unwrap().unwrap();
+    config.budget.session.unwrap().calls
+}
+
+#[test]
+fn a_file_that_is_written_or_replaced_is_told_and_the_same_content_is_not() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("secstack.toml");
+    fs::write(&path, text(1)).unwrap();
+    let (_watcher, told) = watch(&path);
+    fs::write(&path, text(2)).unwrap();
+    assert_eq!(calls(&told), Some(2));
+    // As an editor does; the same content again comes in between.
+    for calls in [2, 3] {
+        let fresh = dir.path().join("fresh");
+        fs::write(&fresh, text(calls)).unwrap();
+        fs::rename(&fresh, &path).unwrap();
+    }
+    assert_eq!(calls(&told), Some(3));
+}
+
+#[test]
+fn a_file_that_does_not_hold_is_told_and_then_the_one_that_does() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("secstack.toml");
+    fs::write(&path, text(1)).unwrap();
+    let (_watcher, told) = watch(&path);
+    fs::write(&path, "[budget.sesion]\ncalls = 2\n").unwrap();
+    let error = told.recv_timeout(LONG).unwrap().unwrap_err().to_string();
+    assert!(error.contains("did you mean `session`?"), "{error}");
+    fs::write(&path, text(2)).unwrap();
+    assert_eq!(calls(&told), Some(2));
+}
+
+#[cfg(unix)]
+#[test]
+fn another_folder_behind_a_link_is_told() {
+    use std::os::unix::fs::symlink;
+    let dir = tempfile::tempdir().unwrap();
+    for number in [1, 2] {
+        let folder = dir.path().join(number.to_string());
+        fs::create_dir(&folder).unwrap();
+        fs::write(folder.join("secstack.toml"), text(number)).unwrap();
+    }
+    let (now, next) = (dir.path().join("now"), dir.path().join("next"));
+    symlink(dir.path().join("1"), &now).unwrap();
+    let path = dir.path().join("secstack.toml");
+    symlink("now/secstack.toml", &path).unwrap();
+    let (_watcher, told) = watch(&path);
+    symlink(dir.path().join("2"), &next).unwrap();
+    fs::rename(&next, &now).unwrap();
+    assert_eq!(calls(&told), Some(2));
+}
+
+#[test]
+fn a_file_that_is_not_there_cannot_be_watched() {
+    let dir = tempfile::tempdir().unwrap();
+    let started = ConfigWatcher::start(dir.path().join("none.toml"), |_| {});
+    assert!(started.unwrap_err().to_string().contains("none.toml"));
+}
