@@ -1,15 +1,19 @@
 //! The whole of it: an SDK's client, the gate with a real security stack, an SDK's server.
 #![cfg(feature = "demo-server")]
 
+use std::time::Duration;
+
 use rmcp::model::{CallToolRequestParams, CallToolResult};
 use rmcp::service::{RunningService, ServiceError};
 use rmcp::{RoleClient, ServiceExt};
-use security_bundle::audit_trail::Filter;
+use security_bundle::audit_trail::{Filter, Kind, Outcome};
+use security_bundle::trust_gate::ApprovalId;
 use security_bundle::{SecurityStack, SecurityStackConfig, create_security_stack};
 use security_mcp::demo::DemoServer;
-use security_mcp::{Gate, GuardJudge};
+use security_mcp::{Gate, GuardJudge, Judge, ToolCall, Verdict};
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, duplex, split};
+use tokio::time::timeout;
 
 const CONFIG: &str = r#"
 [agent]
@@ -230,4 +234,147 @@ async fn what_the_gate_refuses_is_in_the_log() {
             "mcp_refused"
         ]
     );
+}
+
+/// A stack in which `send` needs an operator's approval, and a judge that waits two minutes for it.
+fn asking(more: &str) -> (SecurityStack, GuardJudge) {
+    let config = r#"
+[[trust.assignments]]
+agent = "desk-assistant"
+level = "L4"
+assigned_by = "ops@example.com"
+[[trust.tools]]
+tool = "send"
+required_level = "L2"
+effect = "write"
+approval = "always"
+[[trust.tools]]
+tool = "erase"
+required_level = "L5"
+effect = "destructive"
+"#;
+    let config = SecurityStackConfig::from_toml_str(&format!("{more}{config}")).unwrap();
+    let mut mcp = config.mcp.clone();
+    mcp.approval_wait = Some(Duration::from_mins(2));
+    let trust = config.trust_gate.clone();
+    let stack = create_security_stack(config).unwrap();
+    let judge = GuardJudge::new(
+        stack.guard(),
+        "desk-assistant".try_into().unwrap(),
+        "s-1".try_into().unwrap(),
+        &trust,
+        &mcp,
+    );
+    (stack, judge.unwrap())
+}
+
+fn decisions(stack: &SecurityStack) -> Vec<Option<Outcome>> {
+    let filter = Filter::new().kind(Kind::Decision);
+    let records = stack.audit.query(&filter).unwrap().records;
+    records.iter().map(|record| record.outcome()).collect()
+}
+
+fn approval(decision: &Value) -> ApprovalId {
+    serde_json::from_value(decision["approval"].clone()).unwrap()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_is_held_until_an_operator_approves() {
+    let (stack, judge) = asking("");
+    let Verdict::Held {
+        until,
+        text,
+        decision,
+    } = judge.call(ToolCall::new("send", None)).await
+    else {
+        panic!("not held");
+    };
+    let id = approval(&decision);
+    assert!(text.contains(&format!("approval `{id}`")), "{text}");
+    let operator = "ops@example.com".parse().unwrap();
+    let admin = stack.admin();
+    let mut until = std::pin::pin!(until);
+    assert!(
+        timeout(Duration::from_secs(100), &mut until).await.is_err(),
+        "nobody has approved it"
+    );
+    admin
+        .trust()
+        .approvals()
+        .approve(id, &operator, "known")
+        .unwrap();
+    let Verdict::Run(ticket) = until.await else {
+        panic!("approved, and not run");
+    };
+    ticket.settle(security_mcp::Usage::Unreported).await;
+    assert_eq!(
+        decisions(&stack),
+        [Some(Outcome::Deny), Some(Outcome::AllowWithCaveat)]
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_wait_that_is_over_is_answered_by_the_denial_that_is_recorded() {
+    let (stack, judge) = asking("");
+    let Verdict::Held {
+        until,
+        text,
+        decision,
+    } = judge.call(ToolCall::new("send", None)).await
+    else {
+        panic!("not held");
+    };
+    let began = tokio::time::Instant::now();
+    let Verdict::Refused {
+        text: now,
+        decision: then,
+    } = until.await
+    else {
+        panic!("not refused");
+    };
+    assert_eq!(began.elapsed().as_secs(), 120);
+    assert_eq!((now, then), (text, decision));
+    assert_eq!(decisions(&stack), [Some(Outcome::Deny)]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_that_an_operator_denies_is_not_asked_for_again() {
+    let (stack, judge) = asking("");
+    let Verdict::Held {
+        until, decision, ..
+    } = judge.call(ToolCall::new("send", None)).await
+    else {
+        panic!("not held");
+    };
+    let operator = "ops@example.com".parse().unwrap();
+    let admin = stack.admin();
+    let denied = admin
+        .trust()
+        .approvals()
+        .deny(approval(&decision), &operator, "not today");
+    denied.unwrap();
+    let Verdict::Refused { text, decision } = until.await else {
+        panic!("not refused");
+    };
+    assert_eq!(decision["code"], "approval_denied");
+    assert_eq!(decision.get("approval"), None);
+    assert!(text.contains("Do not repeat it"), "{text}");
+}
+
+#[tokio::test]
+async fn a_stack_that_only_watches_hides_and_holds_nothing() {
+    let (stack, judge) = asking("mode = \"shadow\"\n");
+    for tool in ["send", "erase", "unheard_of"] {
+        assert!(judge.tool_visible(tool));
+        let Verdict::Run(ticket) = judge.call(ToolCall::new(tool, None)).await else {
+            panic!("`{tool}` is stopped");
+        };
+        ticket.settle(security_mcp::Usage::Unreported).await;
+    }
+    let filter = Filter::new().kind(Kind::Decision);
+    let records = stack.audit.query(&filter).unwrap().records;
+    assert_eq!(records.len(), 3);
+    for record in records {
+        assert_eq!(record.decision().unwrap().enforced, Some(false));
+    }
 }
