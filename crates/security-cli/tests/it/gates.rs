@@ -104,14 +104,17 @@ fn verified(folder: &Folder, key: &str) -> AuditReader {
     AuditReader::open(&state, Some(&key.parse().unwrap())).unwrap()
 }
 
-/// Keeps four calls in the air until the budget is used up; how many ran.
+/// How many calls each of the driven gates has under way at a time.
+const AT_ONCE: u32 = 16;
+
+/// Keeps calls under way until the budget is used up; how many ran.
 fn drive(gate: &mut Session, name: &str, told: &Sender<()>) -> usize {
     let begin = |gate: &mut Session, id: u32| {
         let file = json!({ "name": format!("{name}-{id}"), "text": "x" });
         gate.begin(id, "write_file", &file);
     };
-    let (mut ran, mut next, mut open, mut is_over) = (0, 4, 4, false);
-    for id in 0..4 {
+    let (mut ran, mut next, mut open, mut is_over) = (0, AT_ONCE, AT_ONCE, false);
+    for id in 0..AT_ONCE {
         begin(gate, id);
     }
     while open > 0 {
