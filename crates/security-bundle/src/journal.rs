@@ -11,6 +11,6 @@ pub(crate) mod under_way;
 
 pub(crate) use self::acts::Acts;
 pub(crate) use self::audited::{Audited, Book};
-pub(crate) use self::budget::{BudgetActs, BudgetLog};
+pub(crate) use self::budget::{BudgetActs, BudgetLog, BudgetReading};
 pub(crate) use self::line::{KEY, LineOf};
 pub(crate) use self::restore::{RestoreError, Restored};

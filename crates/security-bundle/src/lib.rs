@@ -15,6 +15,7 @@ mod observer;
 mod recorder;
 
 // What operators ask of it, as data.
+mod doctor;
 pub mod operator;
 
 // Inside.
@@ -43,6 +44,7 @@ pub use config::{
     Mode, SecurityStackConfig, ShadowConfig, Source,
 };
 pub use decision::{Decision, Denied, Obligation, Outcome, Reason, Stage};
+pub use doctor::{Doctor, DoctorError, Finding, Report, Verdict, doctor};
 pub use guard::Guard;
 #[cfg(feature = "metrics")]
 pub use observer::Metrics;

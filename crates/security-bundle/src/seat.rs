@@ -31,7 +31,7 @@ use crate::rules::{Rules, StackMark};
 use crate::stack::{FOLDER, SecurityStack, StackError};
 
 /// The socket's name in the directory's own folder.
-const SOCKET: &str = "control.sock";
+pub(crate) const SOCKET: &str = "control.sock";
 /// How often it is looked whether the owner is still there, and tried to take its place.
 const LOOK: Duration = Duration::from_millis(10);
 /// How long to wait before the directory is tried again by one who could not use it.

@@ -5,10 +5,11 @@ mod builder;
 mod checks;
 mod data_dir;
 mod error;
+mod for_operator;
 mod keeper;
 mod parts;
 mod reload;
-mod snapshot;
+pub(crate) mod snapshot;
 
 use std::fmt;
 use std::sync::Arc;
@@ -21,8 +22,7 @@ use time::OffsetDateTime;
 use trust_gate::{TrustAdmin, TrustGate};
 
 pub use self::builder::SecurityStackBuilder;
-#[cfg(all(unix, feature = "control"))]
-pub(crate) use self::data_dir::FOLDER;
+pub(crate) use self::data_dir::{FOLDER, FRESH_KEY, KEY_FILE, is_data_dir};
 pub use self::error::StackError;
 pub use self::reload::{Raises, ReloadError, Reloaded};
 

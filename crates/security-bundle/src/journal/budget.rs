@@ -1,5 +1,6 @@
 //! The budgets' journals: of operators' acts alone, in memory, and of everything, where the log is the journal.
 
+use std::ops::Range;
 use std::sync::Mutex;
 
 use audit_trail::{AuditReader, Entry, Kind};
@@ -137,21 +138,56 @@ impl BudgetJournal for BudgetLog {
         from: Revision,
         each: &mut dyn FnMut(Event) -> Result<(), StoreError>,
     ) -> Result<(), StoreError> {
-        let mut stopped = None;
-        let read = each_line(&self.reader, self.from, |_, line| {
-            let Line::Budget(event) = line else {
-                return true;
-            };
-            if event.revision <= from {
-                return true;
-            }
-            stopped = each(*event).err();
-            stopped.is_none()
-        });
-        match stopped {
-            Some(error) => Err(error),
-            None => read.map_err(StoreError::failed),
+        replay(&self.reader, self.from..u64::MAX, from, each)
+    }
+}
+
+/// The budgets in a log that somebody else may be writing: they are looked at, and never changed.
+pub(crate) struct BudgetReading {
+    pub(crate) reader: AuditReader,
+    /// Which part of it: everything before is in the snapshot.
+    pub(crate) part: Range<u64>,
+    pub(crate) snapshot: Option<Snapshot>,
+}
+
+impl BudgetJournal for BudgetReading {
+    fn append(&self, _: Revision, _: &[Event]) -> Result<(), StoreError> {
+        Err(StoreError::failed("it was opened to be read"))
+    }
+
+    fn snapshot(&self) -> Result<Option<Snapshot>, StoreError> {
+        Ok(self.snapshot.clone())
+    }
+
+    fn replay(
+        &self,
+        from: Revision,
+        each: &mut dyn FnMut(Event) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        replay(&self.reader, self.part.clone(), from, each)
+    }
+}
+
+fn replay(
+    reader: &AuditReader,
+    part: Range<u64>,
+    after: Revision,
+    each: &mut dyn FnMut(Event) -> Result<(), StoreError>,
+) -> Result<(), StoreError> {
+    let mut stopped = None;
+    let read = each_line(reader, part, |_, line| {
+        let Line::Budget(event) = line else {
+            return true;
+        };
+        if event.revision <= after {
+            return true;
         }
+        stopped = each(*event).err();
+        stopped.is_none()
+    });
+    match stopped {
+        Some(error) => Err(error),
+        None => read.map_err(StoreError::failed),
     }
 }
 

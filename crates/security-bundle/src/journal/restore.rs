@@ -1,6 +1,7 @@
 //! Reads the components' state back out of the log.
 
 use std::collections::BTreeSet;
+use std::ops::Range;
 use std::time::Duration;
 
 use audit_trail::{AuditError, AuditReader};
@@ -56,10 +57,14 @@ impl Restored {
         Ok(restored)
     }
 
-    /// Takes in what stands in the log from `from` on, where everything before is in here already.
-    pub(crate) fn take_up(&mut self, reader: &AuditReader, from: u64) -> Result<(), RestoreError> {
+    /// Takes in what stands in this part of the log, where everything before is in here already.
+    pub(crate) fn take_up(
+        &mut self,
+        reader: &AuditReader,
+        part: Range<u64>,
+    ) -> Result<(), RestoreError> {
         let mut misfit = None;
-        let read = each_line(reader, from, |index, line| match self.take(line) {
+        let read = each_line(reader, part, |index, line| match self.take(line) {
             Ok(()) => true,
             Err(problem) => {
                 misfit = Some(RestoreError::Misfit { index, problem });
@@ -136,15 +141,18 @@ fn following(at: u64, number: u64) -> Result<(), String> {
     Err(format!("it is of revision {number}, after revision {at}"))
 }
 
-/// Hands over the changes of state that stand in the log from `from` on, in order, with their index, for as long as `each` says.
+/// Hands over the changes of state that stand in this part of the log, in order, with their index, for as long as `each` says.
 pub(super) fn each_line(
     reader: &AuditReader,
-    from: u64,
+    part: Range<u64>,
     mut each: impl FnMut(u64, Line) -> bool,
 ) -> Result<(), RestoreError> {
-    let mut tail = reader.tail(from);
+    let mut tail = reader.tail(part.start);
     while let Some(record) = tail.next(Duration::ZERO)? {
         let index = record.index();
+        if index >= part.end {
+            break;
+        }
         match line::read(&record) {
             Ok(None) => {}
             Ok(Some(line)) => {

@@ -5,6 +5,7 @@ mod approvals;
 mod budget;
 mod consent;
 mod error;
+mod records;
 mod stack;
 mod trust;
 
@@ -17,6 +18,7 @@ pub use self::budget::{
 };
 pub use self::consent::{ConsentAnswer, ConsentRequest, MayUse, Purposes, RecordNow};
 pub use self::error::{OperatorError, OperatorRefusal};
+pub use self::records::consent_of_data_dir;
 pub use self::stack::{ExplainedReason, StackAnswer, StackRequest, StackStatus};
 pub use self::trust::{AgentAct, LevelNow, TrustAnswer, TrustRequest};
 

@@ -1,5 +1,6 @@
 //! The stack as a whole: how it stands, and every request of an operator at one door.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use ::consent::{DataType, Purpose};
@@ -10,7 +11,7 @@ use time::OffsetDateTime;
 use time::serde::rfc3339;
 use trust_gate::{AgentId, OperatorId, Scope, ToolName};
 
-use super::{OperatorAnswer, OperatorError, OperatorRefusal, OperatorRequest};
+use super::{Books, OperatorAnswer, OperatorError, OperatorRefusal, OperatorRequest};
 use crate::config::SecurityStackConfig;
 use crate::decision::{Decision, Stage};
 use crate::stack::{Raises, ReloadError, SecurityStack};
@@ -189,11 +190,25 @@ impl SecurityStack {
         let answer = match request {
             OperatorRequest::Trust(request) => request.perform(admin.trust()).map(Into::into),
             OperatorRequest::Approvals(request) => request.perform(admin.trust()).map(Into::into),
-            OperatorRequest::Budget(request) => request.perform(admin.budget()).map(Into::into),
+            OperatorRequest::Budget(request) => {
+                let books = || self.books();
+                request.perform_with(admin.budget(), books).map(Into::into)
+            }
             OperatorRequest::Consent(request) => request.perform(admin.consent()).map(Into::into),
             OperatorRequest::Stack(request) => self.answer(request).map(Into::into),
         };
         answer.map_err(OperatorRefusal::from)
+    }
+
+    /// What questions about budgets are answered from: the whole log, where it is the budgets' journal.
+    fn books(&self) -> Result<Books, OperatorError> {
+        let core = self.core();
+        if !core.is_journal {
+            return Ok(Books::running(self.admin().budget()));
+        }
+        self.audit.flush()?;
+        let clock = Arc::clone(&core.clock);
+        Books::of_log(self.audit.reader(), move || clock())
     }
 
     /// Who asked. An act that cannot be recorded is refused by its own entry, and one that takes something away must not wait

@@ -37,6 +37,7 @@ pub struct SecurityStackBuilder {
     recorder: Option<Arc<dyn Recorder>>,
     observers: Arc<Observers>,
     mark: StackMark,
+    keeps_rules: bool,
     trust: Option<(TrustGate, TrustAdmin)>,
     consent: Option<(ConsentGate, ConsentLedger)>,
     budget: Option<(BudgetEnforcer, BudgetAdmin)>,
@@ -55,6 +56,7 @@ impl SecurityStackBuilder {
             observers: Arc::default(),
             mark: StackMark::default(),
             takes_over: false,
+            keeps_rules: false,
             trust: None,
             consent: None,
             budget: None,
@@ -89,6 +91,12 @@ impl SecurityStackBuilder {
     /// Somebody who sees what is decided, besides those given before.
     pub fn observer(mut self, observer: impl Observer) -> Self {
         Arc::make_mut(&mut self.observers).add(observer);
+        self
+    }
+
+    /// Whatever rules the log holds stay in force, and nothing of a configuration is applied.
+    pub(super) fn keeping_rules(mut self) -> Self {
+        self.keeps_rules = true;
         self
     }
 
@@ -157,6 +165,7 @@ impl SecurityStackBuilder {
             clock: clock.as_ref(),
             acts: &acts,
             is_journal: false,
+            keeps_rules: false,
         };
         let (trust_gate, trust) = if let Some(own) = self.trust {
             own
@@ -189,6 +198,7 @@ impl SecurityStackBuilder {
             observers: self.observers,
             mark: self.mark,
             is_journal: false,
+            keeps_rules: false,
             clock,
         };
         let reloading = Reloading::new(acts, applied);
@@ -236,6 +246,7 @@ impl SecurityStackBuilder {
             clock: clock.as_ref(),
             acts: &acts,
             is_journal: true,
+            keeps_rules: self.keeps_rules,
         };
         let (trust_gate, trust, trust_book) = parts::trust(with, restored.trust)?;
         let (consent, ledger, consent_book) = parts::consent(with, restored.consent)?;
@@ -245,14 +256,31 @@ impl SecurityStackBuilder {
             budget: budget_admin,
             consent: ledger,
         };
+        let wired = Wired {
+            trust_gate,
+            budget,
+            consent,
+            recorder,
+            observers: self.observers,
+            mark: self.mark,
+            is_journal: true,
+            keeps_rules: self.keeps_rules,
+            clock,
+        };
+        let applied = Applied::new(true, restored.applied, restored.activated);
+        if self.keeps_rules {
+            // Nor does it make snapshots: what they may forget is for the configuration to say.
+            let reloading = Reloading::new(acts, applied);
+            return wired.into_stack(config, &audit, admin, reloading, None);
+        }
         // What a reload or an earlier configuration said of sessions stands in the log.
+        let budget = &wired.budget;
         if budget.session_limits() != config.budget.session {
             admin
                 .budget
                 .set_session_limits(config.budget.session)
                 .map_err(|error| ConfigError::at("budget.session", error))?;
         }
-        let applied = Applied::new(true, restored.applied, restored.activated);
         apply::apply(&config, None, &admin, &acts, &applied)?;
         let source = Source {
             audit: audit.clone(),
@@ -265,16 +293,6 @@ impl SecurityStackBuilder {
         };
         let keeper = Keeper::start(source, from)
             .map_err(StackError::io(directory, "no thread can be started"))?;
-        let wired = Wired {
-            trust_gate,
-            budget,
-            consent,
-            recorder,
-            observers: self.observers,
-            mark: self.mark,
-            is_journal: true,
-            clock,
-        };
         let reloading = Reloading::new(acts, applied);
         wired.into_stack(config, &audit, admin, reloading, Some(keeper))
     }
@@ -289,6 +307,7 @@ struct Wired {
     observers: Arc<Observers>,
     mark: StackMark,
     is_journal: bool,
+    keeps_rules: bool,
     clock: Option<WallClock>,
 }
 
@@ -330,7 +349,10 @@ impl Wired {
         });
         Observers::attached(&core);
         let entry = Entry::event(opened).policy(policy);
-        let said = if core.is_journal {
+        let said = if self.keeps_rules {
+            // Nothing is decided by the rules of whoever keeps the log's.
+            Ok(())
+        } else if core.is_journal {
             let digest = crate::policy::shared_digest(&config)?;
             reloading.activate(entry, &digest)
         } else {

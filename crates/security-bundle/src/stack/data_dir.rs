@@ -17,7 +17,14 @@ use crate::journal::Restored;
 /// The folder for all that is not the log.
 pub(crate) const FOLDER: &str = "stack";
 /// The log's signing key, where the configuration names none.
-const KEY_FILE: &str = "log.key";
+pub(crate) const KEY_FILE: &str = "log.key";
+/// Where a new one is written before it takes its place.
+pub(crate) const FRESH_KEY: &str = "log.key.new";
+
+/// Whether a stack keeps its state there.
+pub(crate) fn is_data_dir(directory: &Path) -> bool {
+    directory.join(FOLDER).is_dir() && directory.join("seg").is_dir()
+}
 
 /// A directory that this process owns, read back.
 pub(super) struct Opened {
@@ -94,7 +101,9 @@ pub(super) fn open(
             .map_err(|error| StackError::data_dir(directory, error))?;
         budget = Some(shot.budget);
     }
-    restored.take_up(&reader, from).map_err(unrestored)?;
+    restored
+        .take_up(&reader, from..u64::MAX)
+        .map_err(unrestored)?;
     Ok(Opened {
         audit,
         key,
@@ -162,7 +171,7 @@ fn own_key(
         options.mode(0o600);
     }
     // Under another name first: half a key would shut the log for good.
-    let fresh = folder.join("log.key.new");
+    let fresh = folder.join(FRESH_KEY);
     match fs::remove_file(&fresh) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed(error)),
         _ => {}

@@ -26,6 +26,8 @@ pub(super) struct With<'a> {
     pub(super) acts: &'a Acts,
     /// Whether the log is their journal.
     pub(super) is_journal: bool,
+    /// Whether the rules that the log holds stay, whatever the configuration says.
+    pub(super) keeps_rules: bool,
 }
 
 pub(super) fn log_in_memory(
@@ -56,9 +58,10 @@ pub(super) fn trust(
     let config = with.config;
     let store = Audited::new(with.acts.clone(), store, with.is_journal);
     let book = store.book();
-    let mut builder = TrustGate::builder()
-        .config(config.trust_in_force()?)
-        .store(store);
+    let mut builder = TrustGate::builder().store(store);
+    if !with.keeps_rules {
+        builder = builder.config(config.trust_in_force()?);
+    }
     if let Some(clock) = with.clock.cloned() {
         builder = builder.clock(move || clock());
     }

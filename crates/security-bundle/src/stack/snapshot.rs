@@ -12,8 +12,12 @@ use serde_json::value::RawValue;
 
 use crate::hex::{hex, sha256};
 
+/// The files that snapshots stand in, the newest first.
+pub(crate) const FILES: [&str; 2] = [NEWEST, BEFORE];
 const NEWEST: &str = "snapshot.json";
 const BEFORE: &str = "snapshot.1.json";
+/// Where one is written before it takes its place.
+pub(crate) const FRESH: &str = "snapshot.new";
 const VERSION: u32 = 1;
 
 /// The state, and the place in the log up to which it holds all.
@@ -50,7 +54,7 @@ impl Shot {
         let state = RawValue::from_string(serde_json::to_string(self)?)?;
         let signature = note::sign(&text(&state, key.name()), &[key]).map_err(io::Error::other)?;
         let signed = serde_json::to_vec(&Signed { state, signature })?;
-        let fresh = folder.join("snapshot.new");
+        let fresh = folder.join(FRESH);
         let mut file = fs::File::create(&fresh)?;
         file.write_all(&signed)?;
         file.sync_all()?;
@@ -71,7 +75,7 @@ impl Shot {
         log: &AuditReader,
     ) -> (Option<Self>, Vec<(PathBuf, String)>) {
         let mut passed_over = Vec::new();
-        for name in [NEWEST, BEFORE] {
+        for name in FILES {
             let path = folder.join(name);
             match Self::read(&path, key, log) {
                 Ok(Some(shot)) => return (Some(shot), passed_over),
@@ -82,7 +86,12 @@ impl Shot {
         (None, passed_over)
     }
 
-    fn read(path: &Path, key: &VerifierKey, log: &AuditReader) -> Result<Option<Self>, String> {
+    /// One of them, if it is there and holds.
+    pub(crate) fn read(
+        path: &Path,
+        key: &VerifierKey,
+        log: &AuditReader,
+    ) -> Result<Option<Self>, String> {
         let bytes = match fs::read(path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             read => read.map_err(|error| error.to_string())?,

@@ -8,10 +8,12 @@ mod configuration_diff_any;
 mod configuration_environment;
 mod configuration_formats;
 mod data_dir;
+mod doctor;
 mod endings;
 mod entries;
 #[cfg(feature = "metrics")]
 mod exposition;
+mod for_operator;
 mod hostile;
 mod leaks;
 mod observers;

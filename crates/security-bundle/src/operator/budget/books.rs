@@ -1,15 +1,18 @@
 //! The books of budgets: what they come to now and, where a journal keeps them, everything that ever happened to them.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use audit_trail::AuditReader;
 use budget_enforcer::{
     BudgetAdmin, BudgetEnforcer, BudgetEnforcerConfig, BudgetError, BudgetJournal, Clock, Envelope,
-    EnvelopeState, Event, Revision, StoreError, SystemClock, Utilization,
+    EnvelopeState, Event, ReservationId, Revision, StoreError, SystemClock, Utilization,
 };
 
 use super::figures::{EnvelopeNow, HoldNow, Line, SetUp};
 use super::history::{History, Hold};
+use crate::journal::BudgetReading;
 use crate::operator::OperatorError;
 
 /// What questions about budgets are answered from. Nothing can be written through it.
@@ -61,6 +64,25 @@ impl Books {
         })
     }
 
+    /// Of a stack's data directory, from its log: beside the process that owns it, or where none does. Takes no lock and writes
+    /// nothing. Blocks while the whole log is read.
+    ///
+    /// # Errors
+    /// There is no log, or it cannot be read or does not replay.
+    pub fn of_data_dir(directory: impl AsRef<Path>) -> Result<Self, OperatorError> {
+        Self::of_log(AuditReader::open(directory, None)?, SystemClock)
+    }
+
+    /// Of a stack whose log is its journal.
+    pub(crate) fn of_log(reader: AuditReader, clock: impl Clock) -> Result<Self, OperatorError> {
+        let journal = BudgetReading {
+            reader,
+            part: 0..u64::MAX,
+            snapshot: None,
+        };
+        Ok(Self::read_by(journal, clock)?)
+    }
+
     /// Of running budgets: the figures of now alone.
     #[must_use]
     pub fn running(admin: &BudgetAdmin) -> Self {
@@ -68,6 +90,22 @@ impl Books {
             enforcer: admin.enforcer(),
             source: Source::Memory(admin.clone()),
         }
+    }
+
+    /// The figures of all budgets and sessions.
+    pub(crate) fn all(&self) -> Result<Vec<EnvelopeNow>, OperatorError> {
+        self.list(true)
+    }
+
+    /// The holds that nobody has ended and whose time is not up, where a journal tells.
+    pub(crate) fn open_holds(&self) -> Vec<HoldNow> {
+        let now = self.enforcer.now();
+        let holds = match &self.source {
+            Source::Journal(history) => history.holds.iter(),
+            Source::Memory(_) => return Vec::new(),
+        };
+        let open = holds.filter(|(_, hold)| hold.expires_at > now);
+        open.map(|(id, hold)| hold_now(*id, hold)).collect()
     }
 
     /// What happened, where it was kept.
@@ -144,14 +182,7 @@ impl Books {
             Source::Journal(history) => history,
             Source::Memory(admin) => {
                 let open = admin.open_holds(envelope.clone())?.into_iter();
-                let open = open.map(|hold| HoldNow {
-                    reservation: hold.id,
-                    at: None,
-                    expires_at: hold.expires_at,
-                    started: hold.started,
-                    charge: super::history::lines(&hold.charge),
-                });
-                return Ok(open.collect());
+                return Ok(open.map(|hold| HoldNow::of(&hold)).collect());
             }
         };
         let now = self.enforcer.now();
@@ -161,15 +192,7 @@ impl Books {
         };
         let on_it = |hold: &Hold| hold.expires_at > now && hold.lines.iter().any(touches);
         let open = history.holds.iter().filter(|(_, hold)| on_it(hold));
-        let mut open: Vec<_> = open
-            .map(|(id, hold)| HoldNow {
-                reservation: *id,
-                at: Some(hold.at),
-                expires_at: hold.expires_at,
-                started: hold.started,
-                charge: hold.lines.clone(),
-            })
-            .collect();
+        let mut open: Vec<_> = open.map(|(id, hold)| hold_now(*id, hold)).collect();
         open.sort_by_key(|hold| (hold.at, hold.reservation));
         Ok(open)
     }
@@ -179,6 +202,16 @@ impl Books {
             Source::Journal(history) => history.and_above(envelope).nth(1),
             Source::Memory(_) => None,
         }
+    }
+}
+
+fn hold_now(id: ReservationId, hold: &Hold) -> HoldNow {
+    HoldNow {
+        reservation: id,
+        at: Some(hold.at),
+        expires_at: hold.expires_at,
+        started: hold.started,
+        charge: hold.lines.clone(),
     }
 }
 

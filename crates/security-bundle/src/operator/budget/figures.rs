@@ -1,12 +1,14 @@
 //! What is told of envelopes: their windows in figures, how they were set up, and what is held on them.
 
 use budget_enforcer::{
-    Amounts, BudgetId, Dimension, Envelope, EnvelopeState, OperatorId, Period, Quantity,
+    Amounts, BudgetId, Dimension, Envelope, EnvelopeState, OpenHold, OperatorId, Period, Quantity,
     ReservationId, Usage, Usd, Utilization, WindowUsage, Zone,
 };
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use time::serde::rfc3339;
+
+use super::history::lines;
 
 /// An envelope with its windows as they are now.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -225,6 +227,18 @@ impl EnvelopeNow {
             windows: usage.windows().map(WindowNow::of).collect(),
             set_up: None,
             opened_at: None,
+        }
+    }
+}
+
+impl HoldNow {
+    pub(crate) fn of(hold: &OpenHold) -> Self {
+        Self {
+            reservation: hold.id,
+            at: None,
+            expires_at: hold.expires_at,
+            started: hold.started,
+            charge: lines(&hold.charge),
         }
     }
 }
