@@ -8,7 +8,7 @@ mod import;
 mod init;
 mod interrupt;
 mod keys;
-mod progress;
+pub(crate) mod progress;
 mod prove;
 mod query;
 mod rotate;

@@ -1,4 +1,4 @@
-//! Where an operator's request is done: on a component that was opened from its directory, or wherever a caller carries it.
+//! Where an operator's request is done: on a component that was opened from its directory, or at a stack, wherever that runs.
 //!
 //! A verb builds the request and shows the answer, and knows nothing else: so it is the same for both.
 
@@ -12,6 +12,7 @@ use security_bundle::operator::{
 use trust_gate::{Event, TrustAdmin};
 
 use crate::failure::Failure;
+use crate::stack::Stack;
 
 /// Carries requests to where they are done.
 pub(crate) trait Caller {
@@ -24,19 +25,28 @@ pub(crate) struct Desk(Box<dyn Caller>);
 impl Desk {
     /// At the trust in a directory.
     pub(crate) fn of_trust(dir: &Path) -> Result<Self, Failure> {
+        if let Some(stack) = Stack::at(dir) {
+            return Ok(Self(Box::new(stack)));
+        }
         let (_, admin) = crate::trust::store::open(dir)?;
         Ok(Self(Box::new(Trust(admin))))
     }
 
     /// At the consent in a directory.
     pub(crate) fn of_consent(dir: &Path) -> Result<Self, Failure> {
+        if let Some(stack) = Stack::at(dir) {
+            return Ok(Self(Box::new(stack)));
+        }
         let (_, ledger) = crate::consent::store::open(dir)?;
         Ok(Self(Box::new(Consent(ledger))))
     }
 
     /// At the budgets in a directory, which is opened once it is known whether they are to be changed.
     pub(crate) fn of_budgets(dir: &Path) -> Self {
-        Self(Box::new(Budgets(dir.to_owned())))
+        match Stack::at(dir) {
+            Some(stack) => Self(Box::new(stack)),
+            None => Self(Box::new(Budgets(dir.to_owned()))),
+        }
     }
 
     pub(crate) fn trust(&self, request: TrustRequest) -> Result<TrustAnswer, Failure> {

@@ -12,6 +12,7 @@ mod consent;
 mod database;
 mod demo;
 mod desk;
+mod doctor;
 mod explain;
 mod failure;
 mod gate;
@@ -20,6 +21,8 @@ mod metrics;
 mod output;
 mod paint;
 mod secret;
+mod stack;
+mod status;
 mod table;
 mod times;
 mod trust;
@@ -67,6 +70,8 @@ enum Verb {
     /// Record what people agreed to, refused and withdrew, and look back
     #[command(subcommand)]
     Consent(Box<consent::Verb>),
+    Status(status::Arguments),
+    Doctor(doctor::Arguments),
     Completions(completions::Arguments),
     Man(man::Arguments),
     /// The demo's own MCP server
@@ -90,6 +95,8 @@ fn main() -> ExitCode {
         Verb::Trust(verb) => trust::run(*verb),
         Verb::Approvals(verb) => approvals::run(verb),
         Verb::Consent(verb) => consent::run(*verb),
+        Verb::Status(arguments) => status::run(&arguments),
+        Verb::Doctor(arguments) => doctor::run(&arguments),
         Verb::Completions(arguments) => completions::run(&arguments),
         Verb::Man(arguments) => man::run(&arguments),
         Verb::DemoServer { folder } => demo::serve(&folder),

@@ -10,20 +10,20 @@ const WIDTH: u64 = 30;
 
 /// A bar that is drawn over and over on one line, and is gone when it is dropped.
 #[derive(Debug)]
-pub(super) struct Bar {
+pub(crate) struct Bar {
     is_shown: bool,
     drawn: Option<u64>,
 }
 
 impl Bar {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             is_shown: io::stderr().is_terminal(),
             drawn: None,
         }
     }
 
-    pub(super) fn show(&mut self, progress: Progress) {
+    pub(crate) fn show(&mut self, progress: Progress) {
         let total = progress.total_bytes.unwrap_or(0);
         let percent = progress
             .bytes

@@ -6,11 +6,12 @@ use budget_enforcer::durable::{DurableError, DurableJournal};
 use budget_enforcer::{BudgetAdmin, BudgetEnforcer, BudgetError};
 use security_bundle::operator::Books;
 
-use crate::database;
 use crate::failure::Failure;
+use crate::{database, stack};
 
 /// Makes an empty journal.
 pub(super) fn create(dir: &Path) -> Result<(), Failure> {
+    stack::not_in_one(dir, "budgets")?;
     database::hush();
     match DurableJournal::open(dir) {
         Ok(_) => Err(database::there_already(dir, "budgets")),

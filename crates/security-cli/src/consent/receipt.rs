@@ -58,7 +58,7 @@ pub(crate) struct Check {
 
 pub(crate) fn issue(arguments: &Issue) -> Answer {
     let controller = controller(&arguments.controller)?;
-    let (_, ledger) = store::open(&arguments.dir)?;
+    let ledger = store::look(&arguments.dir)?;
     // Before there is a key for nothing.
     if ledger.record_by_id(arguments.record).is_none() {
         let record_id = arguments.record;
@@ -116,7 +116,7 @@ pub(crate) fn check(arguments: &Check) -> Answer {
     let receipt = verified.receipt();
     let record = receipt.record();
     let found = match &arguments.dir {
-        Some(dir) => Some(store::open(dir)?.1.record_by_id(record.record_id())),
+        Some(dir) => Some(store::look(dir)?.record_by_id(record.record_id())),
         None => None,
     };
     let same = found.map(|found| found.is_some_and(|found| verified.matches(&found)));

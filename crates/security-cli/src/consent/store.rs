@@ -4,15 +4,17 @@ use std::path::Path;
 
 use consent::durable::{DurableError, DurableStore};
 use consent::{ConsentError, ConsentGate, ConsentLedger};
+use security_bundle::operator::consent_of_data_dir;
 
-use crate::database;
 use crate::failure::Failure;
+use crate::{database, stack};
 
 /// What the directory holds, for messages.
 const WHAT: &str = "records of consent";
 
 /// Makes an empty store.
 pub(super) fn create(dir: &Path) -> Result<(), Failure> {
+    stack::not_in_one(dir, "consent")?;
     database::hush();
     match DurableStore::open(dir) {
         Ok(_) => Err(database::there_already(dir, WHAT)),
@@ -23,6 +25,14 @@ pub(super) fn create(dir: &Path) -> Result<(), Failure> {
             .map_err(|error| refused(dir, error)),
         Err(error) => Err(refused(dir, error)),
     }
+}
+
+/// The records in a directory, be it of consent alone or a stack's, to be looked at.
+pub(super) fn look(dir: &Path) -> Result<ConsentLedger, Failure> {
+    if stack::Stack::at(dir).is_some() {
+        return Ok(consent_of_data_dir(dir)?);
+    }
+    Ok(open(dir)?.1)
 }
 
 /// Opens a store. What no record permits is denied, whatever a service allows besides.

@@ -5,14 +5,15 @@ use std::path::Path;
 use trust_gate::durable::{DurableError, DurableStore};
 use trust_gate::{OperatorId, TrustAdmin, TrustError, TrustGate, TrustGateConfig};
 
-use crate::database;
 use crate::failure::Failure;
+use crate::{database, stack};
 
 /// What the directory holds, for messages.
 const WHAT: &str = "levels of trust";
 
 /// Makes a store with these rules.
 pub(super) fn create(dir: &Path, rules: TrustGateConfig, by: OperatorId) -> Result<(), Failure> {
+    stack::not_in_one(dir, "trust")?;
     database::hush();
     match DurableStore::open(dir) {
         Ok(_) => return Err(database::there_already(dir, WHAT)),

@@ -15,7 +15,7 @@ fn a_bad_configuration_is_told_with_line_and_key() {
     let folder = Folder::with("[trust]\n\nlevels = 1\n");
     let ran = run(["check-config", &folder.file("gate.toml")]);
     assert_eq!(ran.status, Some(1));
-    insta::assert_snapshot!(folder.plain(&ran.out), @"INVALID  DIR/gate.toml:3: trust.levels: unknown key `levels`; known here: required, name, default_level, max_level, scope_mode, tiers, elevation, break_glass, approvals, assignments, tools");
+    insta::assert_snapshot!(folder.plain(&ran.out), @"INVALID  DIR/gate.toml:3: trust.levels: unknown key `levels`; known here: required, name, default_level, max_level, minimum_level, scope_mode, tiers, elevation, break_glass, approvals, assignments, tools");
     let json = run(["check-config", "--json", &folder.file("gate.toml")]);
     let told: serde_json::Value = serde_json::from_str(&json.out).unwrap();
     assert_eq!(told["line"], 3);

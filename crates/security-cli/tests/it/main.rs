@@ -21,6 +21,7 @@ mod gate;
 mod gates;
 mod manual;
 mod metrics;
+mod stack;
 mod stage;
 mod support;
 mod trust;
