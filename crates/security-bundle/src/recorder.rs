@@ -1,10 +1,14 @@
 //! The seam to the audit log: whoever records decides what an acknowledgement means, and a decision waits for it.
 
+mod steady;
+
 use std::error::Error;
 
 use async_trait::async_trait;
 use audit_trail::{Acknowledgement, AuditLog, Entry};
 use uuid::Uuid;
+
+pub(crate) use self::steady::Steady;
 
 /// Where decisions are recorded. [`AuditLog`] is one; bring another to record elsewhere, or to test what happens when it fails.
 ///

@@ -1,6 +1,5 @@
 //! What goes into the log of a decision, and what it means where the log does not take it.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::Ordering;
 
 use audit_trail::{Entry, Ext, recordable};
@@ -77,9 +76,8 @@ impl Core {
         self.observers.lost();
     }
 
-    /// Hands an entry to the recorder and survives its panic.
+    /// Hands an entry to the recorder.
     pub(crate) fn record(&self, entry: Entry<'_>) -> Result<Recorded, RecordError> {
-        catch_unwind(AssertUnwindSafe(|| self.recorder.record(entry)))
-            .unwrap_or_else(|_| Err(RecordError("the recorder panicked".into())))
+        self.recorder.record(entry)
     }
 }

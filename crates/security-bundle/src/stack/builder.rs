@@ -24,7 +24,7 @@ use crate::config::{ConfigError, SecurityStackConfig};
 use crate::core::{Core, Epoch, WallClock};
 use crate::journal::{Acts, KEY};
 use crate::observer::{Observer, Observers};
-use crate::recorder::Recorder;
+use crate::recorder::{Recorder, Steady};
 use crate::rules::{Rules, StackMark};
 
 /// Makes a stack with parts of your own.
@@ -43,7 +43,14 @@ pub struct SecurityStackBuilder {
     budget: Option<(BudgetEnforcer, BudgetAdmin)>,
     /// The directory is only taken where this configuration is the one that was in force.
     takes_over: bool,
+    #[cfg(test)]
+    through: Option<Through>,
+    #[cfg(test)]
+    journal: Option<AuditLog>,
 }
+
+#[cfg(test)]
+type Through = Box<dyn FnOnce(Arc<dyn Recorder>) -> Arc<dyn Recorder>>;
 
 impl SecurityStackBuilder {
     pub(super) fn new(config: SecurityStackConfig) -> Self {
@@ -60,6 +67,10 @@ impl SecurityStackBuilder {
             trust: None,
             consent: None,
             budget: None,
+            #[cfg(test)]
+            through: None,
+            #[cfg(test)]
+            journal: None,
         }
     }
 
@@ -132,6 +143,23 @@ impl SecurityStackBuilder {
         self
     }
 
+    /// Puts something between a data directory's stack and its log, which may fail.
+    #[cfg(test)]
+    pub(crate) fn recording_through(
+        mut self,
+        through: impl FnOnce(Arc<dyn Recorder>) -> Arc<dyn Recorder> + 'static,
+    ) -> Self {
+        self.through = Some(Box::new(through));
+        self
+    }
+
+    /// On a log in memory that is the journal all the same: like a data directory, with nothing beside the log.
+    #[cfg(test)]
+    pub(crate) fn journal(mut self, log: AuditLog) -> Self {
+        self.journal = Some(log);
+        self
+    }
+
     /// The stack, with everything in the configuration applied.
     ///
     /// # Errors
@@ -139,6 +167,10 @@ impl SecurityStackBuilder {
     /// directory, and what else keeps it from being used. Nothing is in force then.
     pub fn build(self) -> Result<SecurityStack, StackError> {
         checks::methods(&self.config)?;
+        #[cfg(test)]
+        if let Some(log) = self.journal.clone() {
+            return self.on_opened(Opened::of(log)?, None);
+        }
         match self.config.data_dir.clone() {
             None => self.in_memory(),
             Some(directory) => self.on(&directory),
@@ -159,6 +191,7 @@ impl SecurityStackBuilder {
         let recorder = self
             .recorder
             .unwrap_or_else(|| Arc::new(audit.clone()) as Arc<dyn Recorder>);
+        let recorder: Arc<dyn Recorder> = Arc::new(Steady(recorder));
         let acts = Acts::new(Arc::clone(&recorder));
         let with = With {
             config: &config,
@@ -217,9 +250,25 @@ impl SecurityStackBuilder {
             let problem = "a data directory's log is the journal of all its components; parts of your own are for stacks in memory";
             return Err(ConfigError::at("data_dir", problem).into());
         }
-        let config = self.config;
-        config.check_log()?;
-        let clock = self.clock;
+        self.config.check_log()?;
+        let opened = data_dir::open(directory, &self.config, self.clock.clone())?;
+        if self.takes_over {
+            let digest = crate::policy::shared_digest(&self.config)?;
+            let last = opened.restored.activated.as_ref();
+            if last.is_some_and(|last| *last != digest) {
+                let problem = "the configuration that was in force last is another one than this process was started with; start it again";
+                return Err(StackError::data_dir(directory, problem));
+            }
+        }
+        self.on_opened(opened, Some(directory))
+    }
+
+    /// On a log that is the journal. Snapshots are kept where there is a directory for them.
+    fn on_opened(
+        self,
+        opened: Opened,
+        directory: Option<&std::path::Path>,
+    ) -> Result<SecurityStack, StackError> {
         let Opened {
             audit,
             key,
@@ -227,19 +276,16 @@ impl SecurityStackBuilder {
             budget: snapshot,
             from,
             folder,
-        } = data_dir::open(directory, &config, clock.clone())?;
-        if self.takes_over {
-            let digest = crate::policy::shared_digest(&config)?;
-            if restored
-                .activated
-                .as_ref()
-                .is_some_and(|last| *last != digest)
-            {
-                let problem = "the configuration that was in force last is another one than this process was started with; start it again";
-                return Err(StackError::data_dir(directory, problem));
-            }
-        }
+        } = opened;
+        let config = self.config;
+        let clock = self.clock;
         let recorder: Arc<dyn Recorder> = Arc::new(audit.clone());
+        #[cfg(test)]
+        let recorder = match self.through {
+            Some(through) => through(recorder),
+            None => recorder,
+        };
+        let recorder: Arc<dyn Recorder> = Arc::new(Steady(recorder));
         let acts = Acts::new(Arc::clone(&recorder));
         let with = With {
             config: &config,
@@ -291,10 +337,13 @@ impl SecurityStackBuilder {
             budget: admin.budget.clone(),
             applied: applied.clone(),
         };
-        let keeper = Keeper::start(source, from)
-            .map_err(StackError::io(directory, "no thread can be started"))?;
+        let keeper = directory.map(|directory| {
+            Keeper::start(source, from)
+                .map_err(StackError::io(directory, "no thread can be started"))
+        });
+        let keeper = keeper.transpose()?;
         let reloading = Reloading::new(acts, applied);
-        wired.into_stack(config, &audit, admin, reloading, Some(keeper))
+        wired.into_stack(config, &audit, admin, reloading, keeper)
     }
 }
 

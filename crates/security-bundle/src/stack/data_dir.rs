@@ -26,6 +26,9 @@ pub(crate) fn is_data_dir(directory: &Path) -> bool {
     directory.join(FOLDER).is_dir() && directory.join("seg").is_dir()
 }
 
+#[cfg(test)]
+const SMALL_SEGMENT: u64 = 1 << 20;
+
 /// A directory that this process owns, read back.
 pub(super) struct Opened {
     pub(super) audit: AuditLog,
@@ -35,6 +38,25 @@ pub(super) struct Opened {
     /// From where in the log budgets read on.
     pub(super) from: u64,
     pub(super) folder: PathBuf,
+}
+
+#[cfg(test)]
+impl Opened {
+    /// A log in memory, read back from its beginning.
+    pub(super) fn of(audit: AuditLog) -> Result<Self, StackError> {
+        let unrestored = |error| StackError::unrestored(Path::new("memory"), &error);
+        let mut restored = Restored::default();
+        restored.take_up(&audit.reader(), 0).map_err(unrestored)?;
+        let key = SigningKey::generate("memory")?;
+        Ok(Self {
+            audit,
+            key,
+            restored,
+            budget: None,
+            from: 0,
+            folder: PathBuf::new(),
+        })
+    }
 }
 
 /// Takes the directory for this process, makes it where there is none, and reads the state back.
@@ -55,6 +77,11 @@ pub(super) fn open(
         .signer(again(&key)?);
     if let Some(clock) = clock {
         log = log.clock(move || clock());
+    }
+    #[cfg(test)]
+    {
+        // Tests make hundreds of them.
+        log = log.segment_size(SMALL_SEGMENT);
     }
     let audit = match log.build() {
         Err(AuditError::Locked { .. }) => {
