@@ -29,6 +29,12 @@ mod journal;
 mod policy;
 mod rules;
 
+// What must hold whatever fails.
+#[cfg(test)]
+mod faults;
+#[cfg(test)]
+mod simulation;
+
 // Between processes.
 #[cfg(all(unix, feature = "control"))]
 mod control;

@@ -7,6 +7,9 @@ mod configuration_diff;
 mod configuration_diff_any;
 mod configuration_environment;
 mod configuration_formats;
+#[cfg(unix)]
+mod crash;
+mod crowd;
 mod data_dir;
 mod doctor;
 mod endings;
@@ -21,6 +24,7 @@ mod observers;
 mod opentelemetry;
 mod operator;
 mod operator_any;
+mod peers;
 #[cfg(feature = "metrics")]
 mod prometheus;
 mod reload;
