@@ -46,7 +46,10 @@ impl Opened {
     pub(super) fn of(audit: AuditLog) -> Result<Self, StackError> {
         let unrestored = |error| StackError::unrestored(Path::new("memory"), &error);
         let mut restored = Restored::default();
-        restored.take_up(&audit.reader(), 0).map_err(unrestored)?;
+        let size = audit.size()?;
+        restored
+            .take_up(&audit.reader(), 0..size)
+            .map_err(unrestored)?;
         let key = SigningKey::generate("memory")?;
         Ok(Self {
             audit,

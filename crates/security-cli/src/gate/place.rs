@@ -88,9 +88,9 @@ impl Place {
                     "the configuration is in force as it is now\n{}",
                     reloaded.diff
                 ),
-                Err(error) => anstream::eprintln!(
-                    "the configuration from before is still in force: {error}"
-                ),
+                Err(error) => {
+                    anstream::eprintln!("the configuration from before is still in force: {error}")
+                }
             }
         })?;
         Ok(watcher)

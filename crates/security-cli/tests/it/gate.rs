@@ -252,9 +252,8 @@ fn a_server_that_cannot_be_started_ends_with_2() {
 
 #[test]
 fn a_file_that_becomes_tighter_is_in_force_in_the_running_gate_and_one_that_raises_is_not() {
-    let folder = Folder::new();
+    let folder = Folder::with(CONFIG);
     let config = folder.path().join("gate.toml");
-    std::fs::write(&config, CONFIG).unwrap();
     let mut session = Session::with(&folder, "gate.toml", &[]);
     let mut told = BufReader::new(session.gate.stderr.take().unwrap());
     let mut hear = |what: &str| {
@@ -265,18 +264,20 @@ fn a_file_that_becomes_tighter_is_in_force_in_the_running_gate_and_one_that_rais
         }
         line
     };
-    let write = json!({ "path": "a.txt", "text": "a" });
-    assert_eq!(session.call(1, "write_file", &write)["isError"], json!(null));
+    let write = json!({ "name": "a.txt", "text": "a" });
+    let answer = session.call(1, "write_file", &write);
+    assert!(answer["result"]["content"].is_array(), "{answer}");
 
-    std::fs::write(&config, CONFIG.replace(r#""L3"
-effect"#, r#""L4"
-effect"#)).unwrap();
+    let tighter = CONFIG.replace("\"L3\"\neffect", "\"L4\"\neffect");
+    std::fs::write(&config, tighter).unwrap();
     hear("the configuration is in force as it is now");
-    session.begin(2, "write_file", &write);
-    assert_eq!(session.answer()["error"]["code"], -32602, "hidden now");
+    let answer = session.call(2, "write_file", &write);
+    assert_eq!(answer["error"]["code"], -32602, "{answer}");
 
-    std::fs::write(&config, CONFIG.replace("level = \"L3\"\nassigned", "level = \"L5\"\nassigned")).unwrap();
+    let raising = CONFIG.replace("\"L3\"\nassigned", "\"L5\"\nassigned");
+    std::fs::write(&config, raising).unwrap();
     let line = hear("the configuration from before is still in force");
     assert!(line.contains("desk-assistant"), "{line}");
-    session.kill();
+    session.gate.kill().unwrap();
+    session.gate.wait().unwrap();
 }
