@@ -11,6 +11,7 @@ mod e2e;
 mod failure;
 mod lint;
 mod release;
+mod soak;
 mod step;
 mod test;
 mod tidy;
@@ -31,6 +32,8 @@ cargo xtask <verb>
   test [--no-e2e]     tidy, unit and integration tests, doctests, every benchmark once, e2e
   tidy                the structure of the tree: edges between crates, copies of the licence, forgotten files, links
   bench [ARG...]      the benchmarks; what follows goes to criterion
+  soak [--minutes N] [--decisions N]
+                      a stack on a directory, for an hour or ten million decisions: memory and open files may not grow
   e2e [NAME...]       servers and a client from elsewhere, with and without the gate (Python 3.10 or later)
   release [--dry-run] package every crate in the order of its dependencies; without --dry-run, publish them
   tools               install the pinned tools that the other verbs use, where they are missing
@@ -64,6 +67,7 @@ fn run(args: &[String]) -> Result<(), Failure> {
         ("test", ["--no-e2e"]) => test::run(&workspace, test::E2e::Left),
         ("tidy", []) => tidy::run(&workspace),
         ("bench", rest) => bench::run(rest),
+        ("soak", rest) => soak::run(&workspace, rest),
         ("e2e", names) => e2e::run(&workspace, names),
         ("release", []) => release::publish(&workspace),
         ("release", ["--dry-run"]) => release::dry_run(&workspace),
