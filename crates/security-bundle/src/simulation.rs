@@ -14,12 +14,12 @@ fn runs(ground: Ground, seeds: std::ops::Range<u64>) {
 
 #[test]
 fn ledger_and_log_agree_in_every_run() {
-    runs(Ground::Journal, 0..150);
+    runs(Ground::Journal, 0..40);
 }
 
 #[test]
 fn ledger_and_log_agree_in_every_run_on_data_directories() {
-    runs(Ground::Directory, 0..8);
+    runs(Ground::Directory, 0..6);
 }
 
 #[test]
