@@ -150,16 +150,10 @@ pub(crate) struct Faulty {
     pub(crate) plan: Arc<Plan>,
 }
 
-impl Faulty {
-    fn stored(
-        &self,
-        waited: Result<(), RecordError>,
-        verdict: &Verdict,
-    ) -> Result<(), RecordError> {
-        match verdict {
-            Verdict::Works => waited,
-            Verdict::WorksAndSaysNo | Verdict::SaysNo => Err(no()),
-        }
+fn stored(waited: Result<(), RecordError>, verdict: &Verdict) -> Result<(), RecordError> {
+    match verdict {
+        Verdict::Works => waited,
+        Verdict::WorksAndSaysNo | Verdict::SaysNo => Err(no()),
     }
 }
 
@@ -187,12 +181,12 @@ impl Recorder for Faulty {
         while self.plan.is_hanging() {
             tokio::task::yield_now().await;
         }
-        self.stored(waited, &verdict)
+        stored(waited, &verdict)
     }
 
     fn wait(&self, entry: &Recorded) -> Result<(), RecordError> {
         let waited = self.log.wait(entry);
         let verdict = self.plan.fail(Call::Wait);
-        self.stored(waited, &verdict)
+        stored(waited, &verdict)
     }
 }

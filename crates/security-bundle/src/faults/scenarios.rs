@@ -58,7 +58,7 @@ pub(super) const ALL: &[Scenario] = &[
             match bench.stack().authorize(&action).await {
                 Ok(permit) => {
                     told.push(permitted(&permit));
-                    told.push(ended(permit.settle(cost("0.25")).await));
+                    told.push(ended(&permit.settle(cost("0.25")).await));
                 }
                 Err(no) => told.push(denied(&no)),
             }
@@ -99,7 +99,7 @@ pub(super) const ALL: &[Scenario] = &[
     }),
     scenario("use an approval", approved, |bench, told| {
         if let Some(permit) = authorize(bench, "send_mail", told) {
-            told.push(ended(permit.settle_blocking(Usage::default())));
+            told.push(ended(&permit.settle_blocking(Usage::default())));
         }
     }),
     scenario(
@@ -114,7 +114,7 @@ pub(super) const ALL: &[Scenario] = &[
             {
                 Ok(permit) => {
                     told.push(permitted(&permit));
-                    told.push(ended(permit.settle_blocking(Usage::default())));
+                    told.push(ended(&permit.settle_blocking(Usage::default())));
                 }
                 Err(no) => told.push(denied(&no)),
             }
@@ -327,7 +327,7 @@ fn end(
     how: impl FnOnce(Permit) -> Result<Settled, SettleError>,
 ) {
     if let Some(permit) = authorize(bench, "read_file", told) {
-        told.push(ended(how(permit)));
+        told.push(ended(&how(permit)));
     }
 }
 
@@ -369,7 +369,7 @@ fn denied(denied: &Denied) -> Told {
     decided(denied.decision())
 }
 
-fn ended(ended: Result<Settled, SettleError>) -> Told {
+fn ended(ended: &Result<Settled, SettleError>) -> Told {
     Told::Ended(ended.is_ok())
 }
 

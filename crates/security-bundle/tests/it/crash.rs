@@ -133,7 +133,7 @@ fn work(directory: &Path, round: u64) {
                 say(format_args!("approved {name}"));
                 let permit = call("send_mail").unwrap();
                 say(format_args!("used {name}"));
-                drop(permit.settle_blocking(Usage::default()).unwrap());
+                permit.settle_blocking(Usage::default()).unwrap();
             }
             _ => {}
         }
@@ -187,7 +187,7 @@ fn check(directory: &Path, said: &[String], is_verified: bool) {
             "revoked" => assert!(!reads(what), "{line}"),
             "permitted" | "ended" => {
                 let entries = stack.audit.get(what.parse().unwrap()).unwrap();
-                let kinds: Vec<_> = entries.iter().map(|entry| entry.kind()).collect();
+                let kinds: Vec<_> = entries.iter().map(Record::kind).collect();
                 let expected: &[_] = &[Kind::Decision, Kind::Outcome];
                 assert!(
                     expected.starts_with(&kinds) && !kinds.is_empty(),
