@@ -57,9 +57,11 @@ impl Applied {
         digest: &str,
         besides: Option<&serde_json::Value>,
     ) -> Result<(), RecordError> {
+        // Locked while it is written: a snapshot knows all that stands in the log before it.
+        let mut known = self.known();
         let recorded = acts.write(entry, LineOf::Activated(digest), besides)?;
         acts.stored(&recorded)?;
-        self.known().activated = Some(digest.to_owned());
+        known.activated = Some(digest.to_owned());
         Ok(())
     }
 
@@ -88,11 +90,13 @@ impl Applied {
         }
         apply()?;
         let entry = Entry::event("configuration_applied");
+        // Locked while it is written: a snapshot without it would have the part applied again.
+        let mut known = self.known();
         let noted: Result<(), RecordError> = acts
             .write(entry, LineOf::Applied(&digest), None)
             .and_then(|recorded| acts.stored(&recorded));
         noted.map_err(|error| told(&error))?;
-        self.known().parts.insert(digest);
+        known.parts.insert(digest);
         Ok(())
     }
 }
@@ -176,4 +180,74 @@ fn parents_first(specs: &[BudgetSpec]) -> Result<Vec<(usize, &BudgetSpec)>, Stac
         waiting = later;
     }
     Ok(sorted)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+    use std::thread;
+    use std::time::Duration;
+
+    use async_trait::async_trait;
+    use audit_trail::AuditLog;
+
+    use super::*;
+    use crate::recorder::{Recorded, Recorder};
+
+    /// While an entry is waited for, somebody makes a snapshot.
+    struct Snapshots {
+        log: AuditLog,
+        applied: Mutex<Option<Applied>>,
+        seen: Arc<Mutex<Vec<(Vec<String>, Option<String>)>>>,
+    }
+
+    #[async_trait]
+    impl Recorder for Snapshots {
+        fn record(&self, entry: Entry<'_>) -> Result<Recorded, RecordError> {
+            let recorded = Recorder::record(&self.log, entry)?;
+            Ok(Recorded {
+                stored: false,
+                ..recorded
+            })
+        }
+
+        async fn acknowledged(&self, _: &Recorded) -> Result<(), RecordError> {
+            Ok(())
+        }
+
+        fn wait(&self, _: &Recorded) -> Result<(), RecordError> {
+            let applied = self.applied.lock().unwrap().clone().unwrap();
+            let seen = Arc::clone(&self.seen);
+            let (told, heard) = mpsc::channel();
+            thread::spawn(move || {
+                let shot = (applied.all(), applied.activated());
+                seen.lock().unwrap().push(shot);
+                told.send(()).ok();
+            });
+            // It either has to wait for this entry, or has come before it.
+            heard.recv_timeout(Duration::from_millis(300)).ok();
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_snapshot_knows_what_stands_in_the_log_before_it() {
+        let applied = Applied::new(true, BTreeSet::new(), None);
+        let seen = Arc::default();
+        let recorder = Arc::new(Snapshots {
+            log: AuditLog::builder().build().unwrap(),
+            applied: Mutex::new(Some(applied.clone())),
+            seen: Arc::clone(&seen),
+        });
+        let acts = Acts::new(recorder);
+        applied.once(&acts, &"part", true, || Ok(())).unwrap();
+        let entry = Entry::event("stack_opened");
+        applied.activate(&acts, entry, "digest", None).unwrap();
+        while seen.lock().unwrap().len() < 2 {
+            thread::yield_now();
+        }
+        let seen = seen.lock().unwrap();
+        assert_eq!(seen[0].0.len(), 1);
+        assert_eq!(seen[1].1.as_deref(), Some("digest"));
+    }
 }
