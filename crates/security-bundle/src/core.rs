@@ -34,7 +34,7 @@ use crate::rules::Rules;
 pub(crate) use self::epoch::Epoch;
 pub(crate) use self::hold::Stored;
 #[cfg(all(unix, feature = "control"))]
-pub(crate) use self::orphan::Known;
+pub(crate) use self::orphan::{Known, permits};
 
 pub(crate) type WallClock = Arc<dyn Fn() -> OffsetDateTime + Send + Sync>;
 

@@ -1,6 +1,6 @@
 //! Calls whose permit was held by a process that is gone, or given by one: taken up again, and ended once.
 
-use audit_trail::{AuditReader, Kind, Record};
+use audit_trail::{AuditLog, Kind, Record};
 use budget_enforcer::{BudgetEnforcer, BudgetError, ReservationId, Settlement};
 use uuid::Uuid;
 
@@ -17,13 +17,18 @@ pub(crate) enum Known {
     /// Nothing: it was never asked for, or not stored.
     No,
     /// It was permitted, and has no outcome yet.
-    Open { hold: Option<ReservationId> },
+    Open {
+        hold: Option<ReservationId>,
+        intent: Box<Record>,
+    },
     /// It was denied, or has its outcome.
     Over,
 }
 
 impl Known {
-    pub(crate) fn of(log: &AuditReader, record: Uuid) -> Result<Self, String> {
+    /// Blocks until what is on its way into the log is in it.
+    pub(crate) fn of(log: &AuditLog, record: Uuid) -> Result<Self, String> {
+        log.flush().map_err(|error| error.to_string())?;
         let entries = log.get(record).map_err(|error| error.to_string())?;
         let intent = entries.iter().find(|entry| entry.kind() == Kind::Decision);
         let Some(intent) = intent else {
@@ -35,8 +40,28 @@ impl Known {
         }
         let hold = hold_of(intent).map(str::parse).transpose();
         let hold = hold.map_err(|error: BudgetError| error.to_string())?;
-        Ok(Self::Open { hold })
+        let intent = Box::new(intent.clone());
+        Ok(Self::Open { hold, intent })
     }
+}
+
+/// Whether the intent permits this action, and holds what it needs.
+pub(crate) fn permits(intent: &Record, action: &Action) -> bool {
+    let described = &action.0.described;
+    let session = described.session.as_ref().map(|session| session.as_str());
+    let scope = (!described.scope.is_root()).then(|| described.scope.as_str());
+    let named = intent.action().is_some_and(|named| {
+        let tool = action.tool().map(|tool| tool.as_str());
+        tool.is_none_or(|tool| tool == named.name)
+            && named.action_type.as_deref() == described.action_type.as_deref()
+            && named.args_digest.as_deref() == action.0.args.as_deref()
+    });
+    named
+        && intent.agent() == Some(described.agent.as_str())
+        && intent.session() == session
+        && intent.scope() == scope
+        && intent.resource() == described.resource.as_deref()
+        && (hold_of(intent).is_some() || action.charge().is_none())
 }
 
 fn hold_of(intent: &Record) -> Option<&str> {
@@ -47,7 +72,7 @@ impl Core {
     /// Ends a call that nobody in this process holds a permit of, and gives what has to be waited for. Ending it again does nothing.
     pub(crate) fn end_orphan(
         &self,
-        log: &AuditReader,
+        log: &AuditLog,
         record: Uuid,
         action: &Action,
         ending: Ended,
@@ -62,7 +87,7 @@ impl Core {
             return Ok(NOTHING);
         }
         let hold = match Known::of(log, record)? {
-            Known::Open { hold } => hold,
+            Known::Open { hold, .. } => hold,
             Known::Over => return Ok(NOTHING),
             Known::No if ending == Ended::Cancelled => return Ok(NOTHING),
             Known::No => return Err("the log has no permitted call of this id".to_owned()),

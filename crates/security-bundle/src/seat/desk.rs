@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use uuid::Uuid;
 
 use crate::action::{Action, Description};
-use crate::core::{Core, Known};
+use crate::core::{self, Core, Known};
 use crate::decision::{Decision, Told};
 use crate::far::{Ended, Question, Reply};
 use crate::permit::{Permit, Spent};
@@ -125,7 +125,13 @@ impl Desk {
         if again {
             match Known::of(&self.stack.audit, record) {
                 Ok(Known::No) => {}
-                Ok(Known::Open { .. }) => return self.take_up(record, action).await,
+                Ok(Known::Open { intent, .. }) if core::permits(&intent, action) => {
+                    return self.take_up(record, action).await;
+                }
+                Ok(Known::Open { .. }) => {
+                    let told = "the log has another call of this id; ask again";
+                    return Reply::failed("internal_error", told);
+                }
                 Ok(Known::Over) => {
                     let told =
                         "the owner of the data directory went before it could answer; ask again";
@@ -220,4 +226,95 @@ fn decided(decision: &Decision) -> Reply {
 
 fn yes(is_so: bool) -> Reply {
     if is_so { Reply::Yes } else { Reply::No }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{SecurityStackConfig, create_security_stack};
+
+    /// A desk with one tool and one budget of ten calls.
+    fn desk(directory: &std::path::Path) -> Desk {
+        let mut config = SecurityStackConfig::from_toml_str(
+            r#"
+            [[trust.assignments]]
+            agent = "bot"
+            level = "L4"
+            assigned_by = "ops@example.com"
+
+            [[trust.tools]]
+            tool = "read_*"
+            required_level = "L1"
+            effect = "read_public"
+
+            [[budget.budgets]]
+            id = "shared"
+            calls = 10
+            period = "lifetime"
+
+            [[budget.tools]]
+            tool = "*"
+            budget = "shared"
+            "#,
+        )
+        .unwrap();
+        config.data_dir = Some(directory.to_owned());
+        Desk::new(Arc::new(create_security_stack(config).unwrap()))
+    }
+
+    fn described(desk: &Desk, tool: &str) -> Box<Description> {
+        let guard = desk.stack.guard();
+        let action = guard.action("bot").session("s").tool(tool).args_json("{}");
+        Box::new(action.build().unwrap().0.described.clone())
+    }
+
+    #[tokio::test]
+    async fn what_holds_nothing_is_not_taken_up_as_a_permit() {
+        let dir = tempfile::tempdir().unwrap();
+        let desk = desk(dir.path());
+        let permits = Permits::default();
+        let action = described(&desk, "read_file");
+        let evaluated = desk.answer(
+            &permits,
+            Question::Evaluate {
+                action: action.clone(),
+            },
+            false,
+        );
+        let Reply::Decided(told) = evaluated.await else {
+            panic!("not decided");
+        };
+        let record = told.record_id.unwrap();
+        let question = Question::Authorize {
+            record,
+            action,
+            waits: false,
+        };
+        let reply = desk.answer(&permits, question, true).await;
+        assert!(matches!(reply, Reply::Failed { .. }), "{reply:?}");
+    }
+
+    #[tokio::test]
+    async fn another_action_is_not_taken_up_under_a_hold() {
+        let dir = tempfile::tempdir().unwrap();
+        let desk = desk(dir.path());
+        let permits = Permits::default();
+        let record = desk.stack.audit.next_id().unwrap();
+        let action = described(&desk, "read_file");
+        let question = Question::Authorize {
+            record,
+            action,
+            waits: false,
+        };
+        let reply = desk.answer(&permits, question, false).await;
+        assert!(matches!(reply, Reply::Permitted(_)), "{reply:?}");
+        let action = described(&desk, "read_other");
+        let question = Question::Authorize {
+            record,
+            action,
+            waits: false,
+        };
+        let reply = desk.answer(&permits, question, true).await;
+        assert!(matches!(reply, Reply::Failed { .. }), "{reply:?}");
+    }
 }

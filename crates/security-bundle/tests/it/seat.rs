@@ -232,3 +232,77 @@ fn nobody_to_ask_is_told_apart_from_one_who_refuses() {
     .unwrap();
     assert_eq!(line.perform(&request).unwrap_err().code, "refused");
 }
+
+#[test]
+fn an_owner_that_does_not_answer_is_waited_for_as_long_as_is_said() {
+    let dir = tempfile::tempdir().unwrap();
+    let stuck = security_bundle::create_security_stack(config(dir.path())).unwrap();
+    let socket = dir.path().join("stack/control.sock");
+    let listener = std::os::unix::net::UnixListener::bind(&socket).unwrap();
+    let private = std::os::unix::fs::PermissionsExt::from_mode(0o600);
+    std::fs::set_permissions(&socket, private).unwrap();
+    let (told, heard) = std::sync::mpsc::channel();
+    let config = config(dir.path());
+    thread::spawn(move || told.send(Seat::take(config).map(drop)));
+    let taken = heard.recv_timeout(Duration::from_secs(40));
+    assert!(
+        matches!(taken, Ok(Err(StackError::DataDir { .. }))),
+        "{taken:?}"
+    );
+    drop((stuck, listener));
+}
+
+#[test]
+fn a_call_that_is_given_up_has_one_outcome_and_holds_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let owner = Seat::take(config(dir.path())).unwrap();
+    let joined = Seat::take(config(dir.path())).unwrap();
+    let guard = joined.guard();
+    let action = guard
+        .action("bot")
+        .session("s")
+        .tool("read_file")
+        .args_json("{}")
+        .build()
+        .unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    runtime.block_on(async {
+        for turn in 0..200_u64 {
+            let patience = Duration::from_micros(turn * 37 % 6000);
+            if let Ok(Ok(permit)) = tokio::time::timeout(patience, guard.authorize(&action)).await {
+                permit.cancel().await.unwrap();
+            }
+        }
+    });
+    // Whatever was given up has been told by now, or is before the end of this.
+    thread::sleep(Duration::from_secs(1));
+    let mut left = Vec::new();
+    while let Ok(permit) = call(&guard, "read_file") {
+        left.push(permit);
+    }
+    assert_eq!(left.len(), 10, "something is still held");
+    drop((left, joined, owner));
+    let log = log(dir.path());
+    let filter = security_bundle::Filter::new()
+        .kind(Kind::Outcome)
+        .limit(1000);
+    let mut ids: Vec<_> = log
+        .query(&filter)
+        .unwrap()
+        .records
+        .iter()
+        .map(|entry| entry.id())
+        .collect();
+    let all = ids.len();
+    ids.sort();
+    ids.dedup();
+    assert_eq!(
+        all,
+        ids.len(),
+        "{} outcomes are second ones",
+        all - ids.len()
+    );
+}
