@@ -22,7 +22,7 @@ use self::chair::{Chair, Engine};
 use self::desk::Desk;
 use self::service::Door;
 use crate::config::{ConfigError, SecurityStackConfig};
-use crate::control::{Client, ConnectError, Hello, Role, Server};
+use crate::control::{self, Client, ConnectError, Hello, Role, Server};
 use crate::far::Far as _;
 use crate::guard::Guard;
 use crate::observer::{Observer, Observers};
@@ -225,12 +225,12 @@ impl Candidate {
             match self.sit(false) {
                 Ok(seated) => return Ok(seated),
                 Err(Unseated::Failed(error)) => return Err(error),
-                Err(Unseated::Nobody(problem)) if left.is_zero() => {
+                Err(Unseated::Nobody { problem, .. }) if left.is_zero() => {
                     return Err(StackError::data_dir(&self.directory, problem));
                 }
-                Err(Unseated::Nobody(_)) => {
+                Err(Unseated::Nobody { waited, .. }) => {
                     thread::sleep(LOOK);
-                    left = left.saturating_sub(LOOK);
+                    left = left.saturating_sub(LOOK).saturating_sub(waited);
                 }
             }
         }
@@ -270,9 +270,15 @@ impl Candidate {
                 match Client::connect(&self.socket, &hello) {
                     Ok(client) => Ok((Engine::Joined(client), None)),
                     // The owner has just gone, or has not opened its door yet.
-                    Err(error @ (ConnectError::NoOwner { .. } | ConnectError::Silent { .. })) => {
-                        Err(Unseated::Nobody(error.to_string()))
-                    }
+                    Err(error @ ConnectError::NoOwner { .. }) => Err(Unseated::Nobody {
+                        problem: error.to_string(),
+                        waited: Duration::ZERO,
+                    }),
+                    // It may be stopped, and whoever asks must not wait for it many times over.
+                    Err(error @ ConnectError::Silent { .. }) => Err(Unseated::Nobody {
+                        problem: error.to_string(),
+                        waited: control::JOINING,
+                    }),
                     Err(error) => {
                         let error = StackError::data_dir(&self.directory, error);
                         Err(Unseated::Failed(error))
@@ -311,7 +317,7 @@ impl Candidate {
                             // Others may do better, and must not find the directory taken by one who cannot use it.
                             RELUCTANCE
                         } else {
-                            left = left.saturating_sub(LOOK);
+                            left = left.saturating_sub(LOOK).saturating_sub(error.waited());
                             LOOK
                         };
                         if stopped.recv_timeout(pause) != Err(RecvTimeoutError::Timeout) {
@@ -345,14 +351,27 @@ struct Open {
 
 enum Unseated {
     /// Nobody owns it just now, and it could not be had: another try may do.
-    Nobody(String),
+    Nobody {
+        problem: String,
+        /// How long that took.
+        waited: Duration,
+    },
     Failed(StackError),
+}
+
+impl Unseated {
+    fn waited(&self) -> Duration {
+        match self {
+            Self::Nobody { waited, .. } => *waited,
+            Self::Failed(_) => Duration::ZERO,
+        }
+    }
 }
 
 impl std::fmt::Display for Unseated {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::Nobody(problem) => f.write_str(problem),
+            Self::Nobody { problem, .. } => f.write_str(problem),
             Self::Failed(error) => error.fmt(f),
         }
     }

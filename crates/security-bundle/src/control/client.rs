@@ -23,7 +23,7 @@ pub(super) const IN_FLIGHT: usize = 1024;
 const MAX_REQUEST: usize = MAX_BODY.saturating_sub(ENVELOPE);
 
 /// How long an owner may take to let somebody in.
-const PATIENCE: Duration = Duration::from_secs(5);
+pub(crate) const JOINING: Duration = Duration::from_secs(5);
 
 /// Why an owner was not joined.
 #[derive(Debug, thiserror::Error)]
@@ -111,7 +111,7 @@ impl Client {
             closing,
             slots: Arc::clone(&slots),
         };
-        link::start(path, hello, PATIENCE, ends)?;
+        link::start(path, hello, JOINING, ends)?;
         let line = Line {
             commands,
             slots,

@@ -26,7 +26,7 @@ use serde_json::value::RawValue;
 
 #[cfg(test)]
 pub(crate) use self::client::Gone;
-pub(crate) use self::client::{CallError, Client, ConnectError};
+pub(crate) use self::client::{CallError, Client, ConnectError, JOINING};
 pub(crate) use self::message::{Hello, Refusal, Role, decode, encode};
 pub(crate) use self::peer::Peer;
 #[cfg(test)]
