@@ -269,8 +269,12 @@ impl Candidate {
                 };
                 match Client::connect(&self.socket, &hello) {
                     Ok(client) => Ok((Engine::Joined(client), None)),
-                    // The owner has just gone, or has not opened its door yet.
-                    Err(error @ ConnectError::NoOwner { .. }) => Err(Unseated::Nobody {
+                    // The owner has just gone, also in the middle of the greeting, or has not opened its door yet.
+                    Err(
+                        error @ (ConnectError::NoOwner { .. }
+                        | ConnectError::Io { .. }
+                        | ConnectError::Unintelligible { .. }),
+                    ) => Err(Unseated::Nobody {
                         problem: error.to_string(),
                         waited: Duration::ZERO,
                     }),
