@@ -1,7 +1,8 @@
 //! Calls whose permit was held by a process that is gone, or given by one: taken up again, and ended once.
 
 use audit_trail::{AuditLog, Kind, Record};
-use budget_enforcer::{BudgetEnforcer, BudgetError, ReservationId, Settlement};
+use budget_enforcer::{BudgetEnforcer, BudgetError, ReservationId, SessionId, Settlement};
+use trust_gate::ToolName;
 use uuid::Uuid;
 
 use super::Core;
@@ -48,10 +49,10 @@ impl Known {
 /// Whether the intent permits this action, and holds what it needs.
 pub(crate) fn permits(intent: &Record, action: &Action) -> bool {
     let described = &action.0.described;
-    let session = described.session.as_ref().map(|session| session.as_str());
+    let session = described.session.as_ref().map(SessionId::as_str);
     let scope = (!described.scope.is_root()).then(|| described.scope.as_str());
     let named = intent.action().is_some_and(|named| {
-        let tool = action.tool().map(|tool| tool.as_str());
+        let tool = action.tool().map(ToolName::as_str);
         tool.is_none_or(|tool| tool == named.name)
             && named.action_type.as_deref() == described.action_type.as_deref()
             && named.args_digest.as_deref() == action.0.args.as_deref()

@@ -82,7 +82,9 @@ impl OperatorError {
             Self::NoJournal => "no_journal",
             Self::Unsupported { .. } => "unsupported",
             Self::Reload(
-                crate::ReloadError::WouldRaise(_) | crate::ReloadError::WouldRaiseNow { .. },
+                crate::ReloadError::WouldRaise(_)
+                | crate::ReloadError::WouldRaiseNow { .. }
+                | crate::ReloadError::WouldGiveAnew { .. },
             ) => "would_raise",
             Self::Reload(crate::ReloadError::Partial(_)) => "partial",
             Self::Reload(_) | Self::Action(_) | Self::Answer(_) => "refused",

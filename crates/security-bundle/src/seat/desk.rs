@@ -1,8 +1,9 @@
 //! The owner's side: answers what guards ask, be they in this process or in one that joined.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Poll;
 
 use uuid::Uuid;
 
@@ -17,6 +18,7 @@ use crate::stack::SecurityStack;
 pub(super) struct Desk {
     pub(super) stack: Arc<SecurityStack>,
     pub(super) own: Permits,
+    in_hand: Arc<InHand>,
 }
 
 impl fmt::Debug for Desk {
@@ -27,28 +29,117 @@ impl fmt::Debug for Desk {
 
 /// What one process was permitted and has not ended. Dropping it, for the process is gone, abandons all of it: the tools may
 /// have run.
-#[derive(Default)]
-pub(super) struct Permits(Mutex<HashMap<Uuid, Permit>>);
+pub(super) struct Permits {
+    /// `None`: permitted by an owner before this one, which is gone.
+    held: Mutex<HashMap<Uuid, Option<Permit>>>,
+    in_hand: Arc<InHand>,
+}
 
-impl Permits {
-    /// Lets go of all of it without an end, for it is this process that goes: the others say to the next owner how it ended.
-    pub(super) fn disown(&self) {
-        for (_, permit) in self.lock().drain() {
-            permit.disown();
-        }
-    }
+/// The calls that some process holds: nobody else may end them, or ask for them again.
+#[derive(Debug, Default)]
+struct InHand(Mutex<HashSet<Uuid>>);
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<Uuid, Permit>> {
+impl InHand {
+    fn lock(&self) -> MutexGuard<'_, HashSet<Uuid>> {
         // Nothing in here panics halfway.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
+/// A call that is being decided on. Given up, it is in nobody's hand any more.
+struct Beginning<'d> {
+    in_hand: &'d InHand,
+    record: Uuid,
+    is_done: bool,
+}
+
+impl<'d> Beginning<'d> {
+    /// `None`: somebody holds it.
+    fn of(in_hand: &'d InHand, record: Uuid) -> Option<Self> {
+        let is_free = in_hand.lock().insert(record);
+        is_free.then(|| Self {
+            in_hand,
+            record,
+            is_done: false,
+        })
+    }
+
+    /// It is in somebody's hand from now on.
+    fn done(mut self) -> Uuid {
+        self.is_done = true;
+        self.record
+    }
+}
+
+impl Drop for Beginning<'_> {
+    fn drop(&mut self) {
+        if !self.is_done {
+            self.in_hand.lock().remove(&self.record);
+        }
+    }
+}
+
+/// Lets others go on before.
+async fn another_turn() {
+    let mut has_waited = false;
+    std::future::poll_fn(|context| {
+        if has_waited {
+            return Poll::Ready(());
+        }
+        has_waited = true;
+        context.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
+}
+
+impl Permits {
+    /// Lets go of all of it without an end, for it is this process that goes: the others say to the next owner how it ended.
+    pub(super) fn disown(&self) {
+        for permit in self.lock().drain().filter_map(|(_, permit)| permit) {
+            permit.disown();
+        }
+    }
+
+    fn keep(&self, record: Uuid, permit: Option<Permit>) {
+        // Of an id that is in use already the earlier one is abandoned, which holds its amount.
+        self.lock().insert(record, permit);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<Uuid, Option<Permit>>> {
+        // Nothing in here panics halfway.
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Permits {
+    fn drop(&mut self) {
+        let held: Vec<_> = self.lock().drain().collect();
+        for (record, permit) in held {
+            drop(permit);
+            self.in_hand.lock().remove(&record);
+        }
+    }
+}
+
 impl Desk {
     pub(super) fn new(stack: Arc<SecurityStack>) -> Self {
+        let in_hand = Arc::new(InHand::default());
         Self {
             stack,
-            own: Permits::default(),
+            own: Permits {
+                held: Mutex::default(),
+                in_hand: Arc::clone(&in_hand),
+            },
+            in_hand,
+        }
+    }
+
+    /// For one process more.
+    pub(super) fn permits(&self) -> Permits {
+        Permits {
+            held: Mutex::default(),
+            in_hand: Arc::clone(&self.in_hand),
         }
     }
 
@@ -122,11 +213,14 @@ impl Desk {
         waits: bool,
         again: bool,
     ) -> Reply {
+        let Some(beginning) = Beginning::of(&self.in_hand, record) else {
+            return Reply::failed("internal_error", "a call of this id is under way");
+        };
         if again {
             match Known::of(&self.stack.audit, record) {
                 Ok(Known::No) => {}
                 Ok(Known::Open { intent, .. }) if core::permits(&intent, action) => {
-                    return self.take_up(record, action).await;
+                    return self.take_up(permits, beginning, action).await;
                 }
                 Ok(Known::Open { .. }) => {
                     let told = "the log has another call of this id; ask again";
@@ -151,21 +245,22 @@ impl Desk {
             Err(denied) => decided(denied.decision()),
             Ok(permit) => {
                 let told = Told::from(permit.decision());
-                // An id that is in use already: the later one is abandoned, which holds its amount.
-                permits.lock().insert(record, permit);
+                permits.keep(beginning.done(), Some(permit));
                 Reply::Permitted(Box::new(told))
             }
         }
     }
 
     /// A call that an owner before this one permitted, and could not say so: it still may run, if it still would be permitted.
-    async fn take_up(&self, record: Uuid, action: &Action) -> Reply {
+    async fn take_up(&self, permits: &Permits, beginning: Beginning<'_>, action: &Action) -> Reply {
+        let record = beginning.record;
         let (_, mut made) = self.core().look(action);
         made.record_id = Some(record);
         // It holds what it needs: whether as much again is left is not the question.
         made.budget = crate::gate::Gate::Unasked;
         let decision = Decision::from(made);
         if decision.allowed() {
+            permits.keep(beginning.done(), None);
             return Reply::Permitted(Box::new(Told::from(&decision)));
         }
         let why = Some(decision.reason().to_string());
@@ -185,12 +280,26 @@ impl Desk {
         spent: Spent,
         why: Option<String>,
     ) -> Reply {
-        let permit = permits.lock().remove(&record);
-        let Some(permit) = permit else {
+        let mut held = permits.lock().remove(&record);
+        // A call that was given up while it began: what had begun is about to be dropped, or has just come to its permit.
+        let mut turns = 1000_u32;
+        while held.is_none() && self.in_hand.lock().contains(&record) {
+            let Some(left) = turns.checked_sub(1) else {
+                return Reply::failed("not_settled", "another process holds this call");
+            };
+            turns = left;
+            another_turn().await;
+            held = permits.lock().remove(&record);
+        }
+        let Some(permit) = held.flatten() else {
+            self.in_hand.lock().remove(&record);
             return self.end_orphan(record, action, ending, spent, why).await;
         };
-        let why = why.as_ref().map(|why| why as &dyn fmt::Display);
-        match permit.end_as(ending, why, spent).await {
+        // Booked when it is called, and only waited for afterwards.
+        let told = why.as_ref().map(|why| why as &dyn fmt::Display);
+        let ending = permit.end_as(ending, told, spent);
+        self.in_hand.lock().remove(&record);
+        match ending.await {
             Ok(settled) => Reply::Ended(settled.settlement),
             Err(error) => Reply::failed("not_settled", error),
         }
@@ -272,7 +381,7 @@ mod tests {
     async fn what_holds_nothing_is_not_taken_up_as_a_permit() {
         let dir = tempfile::tempdir().unwrap();
         let desk = desk(dir.path());
-        let permits = Permits::default();
+        let permits = desk.permits();
         let action = described(&desk, "read_file");
         let evaluated = desk.answer(
             &permits,
@@ -298,7 +407,7 @@ mod tests {
     async fn another_action_is_not_taken_up_under_a_hold() {
         let dir = tempfile::tempdir().unwrap();
         let desk = desk(dir.path());
-        let permits = Permits::default();
+        let permits = desk.permits();
         let record = desk.stack.audit.next_id().unwrap();
         let action = described(&desk, "read_file");
         let question = Question::Authorize {
@@ -316,5 +425,37 @@ mod tests {
         };
         let reply = desk.answer(&permits, question, true).await;
         assert!(matches!(reply, Reply::Failed { .. }), "{reply:?}");
+    }
+
+    #[tokio::test]
+    async fn nobody_ends_what_another_process_was_permitted() {
+        let dir = tempfile::tempdir().unwrap();
+        let desk = desk(dir.path());
+        let (permits, others) = (desk.permits(), desk.permits());
+        let record = desk.stack.audit.next_id().unwrap();
+        let action = described(&desk, "read_file");
+        let question = Question::Authorize {
+            record,
+            action: action.clone(),
+            waits: false,
+        };
+        let reply = desk.answer(&permits, question, false).await;
+        assert!(matches!(reply, Reply::Permitted(_)), "{reply:?}");
+        let end = |ending, spent| Question::End {
+            record,
+            action: action.clone(),
+            ending,
+            spent,
+            why: None,
+        };
+        let reply = desk
+            .answer(&others, end(Ended::Cancelled, Spent::Nothing), false)
+            .await;
+        assert!(matches!(reply, Reply::Failed { .. }), "{reply:?}");
+        let spent = Spent::Exactly(crate::Usage::NONE);
+        let reply = desk
+            .answer(&permits, end(Ended::Settled, spent), false)
+            .await;
+        assert!(matches!(reply, Reply::Ended(Some(_))), "{reply:?}");
     }
 }

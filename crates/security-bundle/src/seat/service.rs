@@ -59,7 +59,7 @@ impl Service for Door {
             role: hello.role,
             name: hello.name,
             peer,
-            permits: Permits::default(),
+            permits: self.desk.permits(),
             is_closing: Arc::clone(&self.is_closing),
         };
         if joined.role == Role::Gate {

@@ -64,6 +64,15 @@ pub enum ReloadError {
         /// The level of the assignment.
         to: TrustLevel,
     },
+    /// A grant of consent that is written otherwise in it would be given anew, and what it gave does not stand now; nobody has
+    /// confirmed that.
+    #[error(
+        "it would give consent for the data `{data_type}` anew, which does not stand now, and nobody has confirmed that"
+    )]
+    WouldGiveAnew {
+        /// For which data.
+        data_type: String,
+    },
     /// It changes something that a running stack cannot change.
     #[error("`{0}` cannot be changed while the stack runs; restart it")]
     Fixed(&'static str),
@@ -190,7 +199,45 @@ impl SecurityStack {
                 });
             }
         }
+        let fresh = config.grants.iter();
+        for grant in fresh.filter(|grant| !before.grants.contains(grant)) {
+            let extent = grant.extent();
+            let was_given = before.grants.iter().any(|old| old.extent() == extent);
+            if was_given && !self.consents_to(extent) {
+                return Err(ReloadError::WouldGiveAnew {
+                    data_type: extent
+                        .data_type
+                        .as_ref()
+                        .map(ToString::to_string)
+                        .unwrap_or_default(),
+                });
+            }
+        }
         Ok(())
+    }
+
+    /// Whether exactly this is consented to now.
+    fn consents_to(&self, extent: &consent::Extent) -> bool {
+        let (Some(agent), Some(data_type)) = (&extent.agent, &extent.data_type) else {
+            return false;
+        };
+        let query = consent::ConsentQuery::new(agent.clone(), data_type.clone());
+        let query = extent
+            .purpose
+            .iter()
+            .cloned()
+            .fold(query, consent::ConsentQuery::purpose);
+        let query = extent
+            .subject
+            .iter()
+            .cloned()
+            .fold(query, consent::ConsentQuery::subject);
+        let query = extent
+            .operation
+            .iter()
+            .cloned()
+            .fold(query, consent::ConsentQuery::operation);
+        self.consent.check(&query).allowed()
     }
 
     fn put_in_force(

@@ -109,6 +109,31 @@ fn an_altered_assignment_does_not_bring_back_what_an_operator_took() {
 }
 
 #[test]
+fn an_altered_grant_does_not_give_again_what_was_withdrawn() {
+    let with = |expires: &str| {
+        config(&format!(
+            "{}\n[[consent.grants]]\nagent = \"bot\"\ndata_type = \"profile\"\npurpose = \"support\"\ngranted_by = \"ada\"\n{expires}\n\
+             [[consent.tools]]\ntool = \"read\"\ndata_type = \"profile\"\npurpose = \"support\"",
+            tool("read", "L1")
+        ))
+    };
+    let later = with("expires_at = \"2090-01-01T00:00:00Z\"");
+    let stack = create_security_stack(with("")).unwrap();
+    reload(&stack, later.clone(), Raises::Refuse).unwrap();
+    assert!(decide(&stack, "read").allowed());
+    let agent = "bot".parse().unwrap();
+    stack.admin().consent().withdraw_agent(agent, None).unwrap();
+    let refused = reload(&stack, with(""), Raises::Refuse).unwrap_err();
+    assert!(
+        matches!(refused, ReloadError::WouldGiveAnew { .. }),
+        "{refused}"
+    );
+    assert_eq!(decide(&stack, "read").code(), "withdrawn");
+    reload(&stack, with(""), Raises::Confirmed).unwrap();
+    assert!(decide(&stack, "read").allowed());
+}
+
+#[test]
 fn a_configuration_that_does_not_hold_leaves_the_last_good_one() {
     let stack = create_security_stack(config(&tool("read", "L1"))).unwrap();
     let size = stack.audit.size().unwrap();

@@ -89,7 +89,7 @@ impl Place {
                     reloaded.diff
                 ),
                 Err(error) => {
-                    anstream::eprintln!("the configuration from before is still in force: {error}")
+                    anstream::eprintln!("the configuration from before is still in force: {error}");
                 }
             }
         })?;
