@@ -12,7 +12,7 @@ use trust_gate::{AgentId, ArgsError, ToolName, TrustLevel};
 pub use self::builder::ActionBuilder;
 pub(crate) use self::description::Description;
 
-use crate::rules::Rules;
+use crate::rules::{Rules, consent_query};
 
 /// One action of one agent. Made by [`Guard::action`](crate::Guard::action), cheap to clone, and reusable: judging the same
 /// action again reads nothing anew.
@@ -152,18 +152,13 @@ fn consent_questions(
     let agent = consent::AgentId::try_from(described.agent.as_str())
         .map_err(|error| ActionError::Invalid(error.to_string()))?;
     let own = described.data.iter().map(|(data_type, purpose)| {
-        let query = ConsentQuery::new(agent.clone(), data_type.clone());
-        let query = purpose.iter().cloned().fold(query, ConsentQuery::purpose);
-        let query = described
-            .subject
-            .iter()
-            .cloned()
-            .fold(query, ConsentQuery::subject);
-        described
-            .operation
-            .iter()
-            .cloned()
-            .fold(query, ConsentQuery::operation)
+        consent_query(
+            &agent,
+            data_type,
+            purpose.as_ref(),
+            described.subject.as_ref(),
+            described.operation.as_ref(),
+        )
     });
     Ok(own
         .chain(rules.consent_for(described.tool.as_ref(), &agent))

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use budget_enforcer::{Amounts, BudgetId, Charge, SessionId};
-use consent::{AgentId, ConsentQuery};
+use consent::{AgentId, ConsentQuery, DataType, Operation, Purpose, SubjectId};
 use trust_gate::{ToolName, ToolPattern, TrustLevel};
 
 use crate::config::{
@@ -89,21 +89,13 @@ impl Rules {
                 .iter()
                 .filter(move |rule| rule.tool.matches(tool))
                 .map(|rule| {
-                    let query = ConsentQuery::new(agent.clone(), rule.data_type.clone());
-                    let query = rule
-                        .purpose
-                        .iter()
-                        .cloned()
-                        .fold(query, ConsentQuery::purpose);
-                    let query = rule
-                        .subject
-                        .iter()
-                        .cloned()
-                        .fold(query, ConsentQuery::subject);
-                    rule.operation
-                        .iter()
-                        .cloned()
-                        .fold(query, ConsentQuery::operation)
+                    consent_query(
+                        agent,
+                        &rule.data_type,
+                        rule.purpose.as_ref(),
+                        rule.subject.as_ref(),
+                        rule.operation.as_ref(),
+                    )
                 })
         })
     }
@@ -153,4 +145,27 @@ impl Rules {
             .chain(of_action)
             .reduce(Charge::and)
     }
+}
+
+/// The question whether this is consented to, narrowed as far as anything is named.
+pub(crate) fn consent_query(
+    agent: &AgentId,
+    data_type: &DataType,
+    purpose: Option<&Purpose>,
+    subject: Option<&SubjectId>,
+    operation: Option<&Operation>,
+) -> ConsentQuery {
+    let query = ConsentQuery::new(agent.clone(), data_type.clone());
+    let query = purpose
+        .into_iter()
+        .cloned()
+        .fold(query, ConsentQuery::purpose);
+    let query = subject
+        .into_iter()
+        .cloned()
+        .fold(query, ConsentQuery::subject);
+    operation
+        .into_iter()
+        .cloned()
+        .fold(query, ConsentQuery::operation)
 }

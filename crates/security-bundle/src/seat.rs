@@ -295,6 +295,7 @@ impl Candidate {
 
     /// Keeps the place until told to leave, and takes the owner's when that one goes.
     fn keep(self, chair: &Chair, mut open: Option<Open>, stopped: &Receiver<()>) {
+        let _leaving = Leaving(chair);
         let is_over = || stopped.recv_timeout(LOOK) != Err(RecvTimeoutError::Timeout);
         loop {
             match chair.engine() {
@@ -341,8 +342,16 @@ impl Candidate {
             open.is_closing.store(true, Ordering::SeqCst);
         }
         drop(open);
+    }
+}
+
+/// However the thread ends, by a panic too, nobody waits for the next owner any more.
+struct Leaving<'c>(&'c Chair);
+
+impl Drop for Leaving<'_> {
+    fn drop(&mut self) {
         let left = "this process has left the data directory";
-        chair.seat(Engine::Nobody(left.into()));
+        self.0.seat(Engine::Nobody(left.into()));
     }
 }
 

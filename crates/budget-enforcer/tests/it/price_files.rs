@@ -202,7 +202,7 @@ fn what_is_wrong_in_the_communitys_layout_is_named_with_its_model_and_key() {
     insta::assert_snapshot!(refused(r#""input_cost_per_token": "free""#), @"model `m`: `input_cost_per_token`: `free` is not a price in USD: it is not a decimal number at line 1 column 64");
     insta::assert_snapshot!(refused(r#""input_cost_per_token": "NaN""#), @"model `m`: `input_cost_per_token`: `NaN` is not a price in USD: it is not a decimal number at line 1 column 63");
     insta::assert_snapshot!(refused(r#""input_cost_per_token": 1e300"#), @"model `m`: `input_cost_per_token`: `1000000000000000000000000000000000000000000000000000000000000000…` is not a price in USD: it is too large at line 1 column 63");
-    insta::assert_snapshot!(refused(r#""input_cost_per_token": 1e-30"#), @"model `m`: `input_cost_per_token`: `0.0000000000000000000000000000009999999999999999` is not a price in USD: it has more digits behind the point than can be held exactly at line 1 column 63");
+    insta::assert_snapshot!(refused(r#""input_cost_per_token": 1e-30"#), @"model `m`: `input_cost_per_token`: `0.000000000000000000000000000001` is not a price in USD: it has more digits behind the point than can be held exactly at line 1 column 63");
     insta::assert_snapshot!(refused(r#""max_output_tokens": -5"#), @"model `m`: `max_output_tokens`: `-5` is not a number of tokens at line 1 column 57");
     insta::assert_snapshot!(refused(r#""max_output_tokens": 18446744073709551616"#), @"model `m`: `max_output_tokens`: `18446744073709552000` is not a number of tokens at line 1 column 75");
     insta::assert_snapshot!(refused(r#""max_output_tokens": 0.5"#), @"model `m`: `max_output_tokens`: `0.5` is not a number of tokens at line 1 column 58");

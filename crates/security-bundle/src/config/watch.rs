@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use notify::{RecommendedWatcher, RecursiveMode, Watcher as _};
 
-use super::{ConfigError, SecurityStackConfig};
+use super::{ConfigError, SecurityStackConfig, source};
 use crate::hex::sha256;
 
 /// How long the file must be left alone before it is read: whoever writes it may not be done.
@@ -49,7 +49,7 @@ enum Wake {
 
 impl ConfigWatcher {
     /// Calls `told` with what the file says, or why it cannot be read, each time when its content has become another one than it was:
-    /// not at the start, and a bad file once. On a thread of its own.
+    /// not at the start, and a bad or missing file once. On a thread of its own.
     ///
     /// # Errors
     /// The file's folder cannot be watched, or the file not be read at all.
@@ -59,7 +59,7 @@ impl ConfigWatcher {
     ) -> Result<Self, ConfigError> {
         let path = path.as_ref().to_owned();
         let failed = |error: &dyn fmt::Display| ConfigError::at("", error).in_file(&path);
-        let mut known = content(&path).map_err(|error| failed(&error))?;
+        let mut known = Ok(sha256(source::load(&path).map_err(|error| failed(&error))?));
         // One that is waiting is enough: the file is read after it.
         let (wake, woken) = sync_channel(1);
         let mut watcher = notify::recommended_watcher({
@@ -80,13 +80,13 @@ impl ConfigWatcher {
                 let path = path.clone();
                 move || {
                     while has_changed(&woken) {
-                        let Ok(now) = content(&path) else {
-                            // Between two files: told of when it stays away.
-                            continue;
-                        };
+                        let text = source::load(&path);
+                        let now = text.as_ref().map(sha256).map_err(ToString::to_string);
                         if now != known {
                             known = now;
-                            told(SecurityStackConfig::from_path(&path));
+                            let read =
+                                text.and_then(|text| SecurityStackConfig::of_file(&path, &text));
+                            told(read.map_err(|error| error.in_file(&path)));
                         }
                     }
                 }
@@ -107,7 +107,9 @@ impl Drop for ConfigWatcher {
             // Where the thread has gone there is nobody to stop.
             stop.send(Wake::Stop).ok();
         }
-        if let Some(thread) = self.thread.take() {
+        // Dropped by its own callback, it ends after that.
+        let is_elsewhere = |thread: &JoinHandle<()>| thread.thread().id() != thread::current().id();
+        if let Some(thread) = self.thread.take().filter(is_elsewhere) {
             // A panic in the callback has ended it.
             thread.join().ok();
         }
@@ -134,13 +136,6 @@ fn has_changed(woken: &Receiver<Wake>) -> bool {
             Ok(Wake::Stop) | Err(RecvTimeoutError::Disconnected) => return false,
         }
     }
-}
-
-/// What tells one content from another.
-fn content(path: &Path) -> std::io::Result<String> {
-    super::source::load(path)
-        .map(sha256)
-        .map_err(std::io::Error::other)
 }
 
 /// The folder of the file, and that of what it is a link to.

@@ -39,17 +39,12 @@ impl Core {
     /// Asks operators for the approval that a call needs, or uses the one that is there. Nothing is used up for a call that
     /// would be denied all the same.
     pub(super) fn ask_operators(&self, action: &Action, made: &mut Made) {
-        let TrustQuestion::Tool(request) = &action.0.trust else {
+        let Some((request, arguments)) = call_to_approve(action, made) else {
             return;
         };
-        if made.shadow || !needs_approval(&made.trust) || !made.consent.open() {
-            return;
-        }
-        let arguments = action.0.described.arguments.clone();
-        let arguments = arguments.unwrap_or_else(Arguments::none);
         let is_affordable = self.check_budget(action, made.at).open();
         let approvals = self.trust.approvals();
-        let (answer, _) = under_way::during(Step::Judging, || {
+        let answer = self.deciding(|| {
             Gate::ask(|| {
                 if is_affordable {
                     approvals.ask(request, &arguments)
@@ -78,16 +73,9 @@ impl Core {
     fn approval_due(&self, action: &Action) -> Option<ApprovalId> {
         let (action, at) = self.taken_up(action).ok()?;
         let made = self.judge(&action, at);
-        let TrustQuestion::Tool(request) = &action.0.trust else {
-            return None;
-        };
-        if made.shadow || !needs_approval(&made.trust) || !made.consent.open() {
-            return None;
-        }
-        let arguments = action.0.described.arguments.clone();
-        let arguments = arguments.unwrap_or_else(Arguments::none);
+        let (request, arguments) = call_to_approve(&action, &made)?;
         let approvals = self.trust.approvals();
-        let asked = Gate::ask(|| approvals.request(request, &arguments));
+        let asked = self.deciding(|| Gate::ask(|| approvals.request(request, &arguments)));
         match asked {
             Gate::Said(Ok(approval)) if approval.state == ApprovalState::Pending => {
                 Some(approval.id)
@@ -234,6 +222,16 @@ impl Core {
             ask()
         }
     }
+}
+
+/// The call as operators are shown it, where nothing but their approval is missing.
+fn call_to_approve<'a>(action: &'a Action, made: &Made) -> Option<(&'a ToolRequest, Arguments)> {
+    let TrustQuestion::Tool(request) = &action.0.trust else {
+        return None;
+    };
+    let is_due = !made.shadow && needs_approval(&made.trust) && made.consent.open();
+    let arguments = action.0.described.arguments.clone();
+    is_due.then(|| (request, arguments.unwrap_or_else(Arguments::none)))
 }
 
 fn needs_approval(trust: &Gate<TrustDecision>) -> bool {

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::io::ErrorKind;
 use std::path::Path;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -269,7 +270,11 @@ pub(crate) fn copied(directory: &Path) -> TempDir {
                 fs::create_dir(&target).unwrap();
                 copy(&entry.path(), &target);
             } else if kind.is_file() {
-                fs::copy(entry.path(), target).unwrap();
+                match fs::copy(entry.path(), target) {
+                    // Written beside and renamed in the meantime: a crash now would not leave it either.
+                    Err(error) if error.kind() == ErrorKind::NotFound => {}
+                    copied => drop(copied.unwrap()),
+                }
             }
         }
     }

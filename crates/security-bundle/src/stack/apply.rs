@@ -110,10 +110,9 @@ pub(super) fn apply(
     applied: &Applied,
 ) -> Result<(), StackError> {
     for (index, grant) in config.assignments.iter().enumerate() {
-        let is_new = before.is_some_and(|before| !before.assignments.contains(grant));
-        if !is_new && before.is_some() {
+        let Some(is_new) = due(before.map(|before| &*before.assignments), grant) else {
             continue;
-        }
+        };
         let assign = || {
             let assigned = admin.trust().assign(grant.clone());
             assigned.map_err(|error| ConfigError::at(format!("trust.assignments[{index}]"), error))
@@ -121,10 +120,9 @@ pub(super) fn apply(
         applied.once(acts, &("assignment", grant), is_new, assign)?;
     }
     for (index, grant) in config.grants.iter().enumerate() {
-        let is_new = before.is_some_and(|before| !before.grants.contains(grant));
-        if !is_new && before.is_some() {
+        let Some(is_new) = due(before.map(|before| &*before.grants), grant) else {
             continue;
-        }
+        };
         let record = || {
             let recorded = admin.consent().record(grant.clone());
             recorded.map_err(|error| ConfigError::at(format!("consent.grants[{index}]"), error))
@@ -132,10 +130,9 @@ pub(super) fn apply(
         applied.once(acts, &("grant", grant), is_new, record)?;
     }
     for (index, spec) in parents_first(&config.budgets)? {
-        let is_new = before.is_some_and(|before| !before.budgets.contains(spec));
-        if !is_new && before.is_some() {
+        let Some(is_new) = due(before.map(|before| &*before.budgets), spec) else {
             continue;
-        }
+        };
         let create = || {
             create_or_change(admin.budget(), spec)
                 .map_err(|error| ConfigError::at(format!("budget.budgets[{index}]"), error))
@@ -143,6 +140,15 @@ pub(super) fn apply(
         applied.once(acts, &("budget", spec), is_new, create)?;
     }
     Ok(())
+}
+
+/// Whether a part is to be looked at: at the start each one, and whether it was applied before is remembered; of a configuration that is
+/// read again those that are new in it (`Some(true)`), whatever is remembered.
+fn due<T: PartialEq>(before: Option<&[T]>, part: &T) -> Option<bool> {
+    match before {
+        None => Some(false),
+        Some(before) => (!before.contains(part)).then_some(true),
+    }
 }
 
 /// A budget that is there already gets the limits that the file says now; what else it is stays as it was made.

@@ -12,7 +12,7 @@ use super::{SecurityStack, StackError, checks};
 use crate::config::{ConfigDiff, ConfigError, SecurityStackConfig};
 use crate::journal::Acts;
 use crate::recorder::RecordError;
-use crate::rules::Rules;
+use crate::rules::{Rules, consent_query};
 
 /// What a reload may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -221,22 +221,13 @@ impl SecurityStack {
         let (Some(agent), Some(data_type)) = (&extent.agent, &extent.data_type) else {
             return false;
         };
-        let query = consent::ConsentQuery::new(agent.clone(), data_type.clone());
-        let query = extent
-            .purpose
-            .iter()
-            .cloned()
-            .fold(query, consent::ConsentQuery::purpose);
-        let query = extent
-            .subject
-            .iter()
-            .cloned()
-            .fold(query, consent::ConsentQuery::subject);
-        let query = extent
-            .operation
-            .iter()
-            .cloned()
-            .fold(query, consent::ConsentQuery::operation);
+        let query = consent_query(
+            agent,
+            data_type,
+            extent.purpose.as_ref(),
+            extent.subject.as_ref(),
+            extent.operation.as_ref(),
+        );
         self.consent.check(&query).allowed()
     }
 

@@ -57,6 +57,20 @@ fn a_file_that_does_not_hold_is_told_and_then_the_one_that_does() {
     assert_eq!(calls(&told), Some(2));
 }
 
+#[test]
+fn a_file_that_goes_or_cannot_be_read_is_told() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("secstack.toml");
+    fs::write(&path, text(1)).unwrap();
+    let (_watcher, told) = watch(&path);
+    fs::remove_file(&path).unwrap();
+    told.recv_timeout(LONG).unwrap().unwrap_err();
+    fs::write(&path, [0xff, 0xfe]).unwrap();
+    told.recv_timeout(LONG).unwrap().unwrap_err();
+    fs::write(&path, text(2)).unwrap();
+    assert_eq!(calls(&told), Some(2));
+}
+
 #[cfg(unix)]
 #[test]
 fn another_folder_behind_a_link_is_told() {
