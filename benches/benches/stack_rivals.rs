@@ -1,4 +1,4 @@
-//! The whole decision beside a naive stack that does the same with mutexed maps and SQLite: in one process, in turns, medians against the bars that were set.
+//! The whole decision beside a naive stack that does the same with mutexed maps and `SQLite`: in one process, in turns, medians against the bars that were set.
 //!
 //! `cargo xtask bench stack`. What the machine has too few cores for is left out by name. Each operation is timed by itself, so that a clock is read twice in
 //! each figure. The durable rows are written below cargo's target directory and, where there is one, on the memory disk `/dev/shm`.

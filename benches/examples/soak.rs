@@ -281,7 +281,8 @@ impl Sample {
         let since = before.map_or((Duration::ZERO, 0), |before| {
             (before.after, before.decisions)
         });
-        let per_second = (self.decisions - since.1) as f64 / (self.after - since.0).as_secs_f64();
+        let per_second =
+            (self.decisions - since.1) as f64 / self.after.saturating_sub(since.0).as_secs_f64();
         println!(
             "{:>8.0} {:>11} {:>11} {:>10} {:>6} {per_second:>9.0}",
             self.after.as_secs_f64(),

@@ -200,11 +200,14 @@ mod tests {
     use super::*;
     use crate::recorder::{Recorded, Recorder};
 
+    /// What a snapshot says is applied and activated.
+    type Shot = (Vec<String>, Option<String>);
+
     /// While an entry is waited for, somebody makes a snapshot.
     struct Snapshots {
         log: AuditLog,
         applied: Mutex<Option<Applied>>,
-        seen: Arc<Mutex<Vec<(Vec<String>, Option<String>)>>>,
+        seen: Arc<Mutex<Vec<Shot>>>,
     }
 
     #[async_trait]

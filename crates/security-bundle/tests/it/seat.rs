@@ -4,7 +4,7 @@ use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
-use security_bundle::audit_trail::{AuditReader, Kind};
+use security_bundle::audit_trail::{AuditReader, Kind, Record};
 use security_bundle::operator::{OperatorAnswer, OperatorRequest};
 use security_bundle::{
     Guard, OperatorLine, OperatorLineError, Permit, Seat, SecurityStackConfig, StackError, Usage,
@@ -294,7 +294,7 @@ fn a_call_that_is_given_up_has_one_outcome_and_holds_nothing() {
         .unwrap()
         .records
         .iter()
-        .map(|entry| entry.id())
+        .map(Record::id)
         .collect();
     let all = ids.len();
     ids.sort();

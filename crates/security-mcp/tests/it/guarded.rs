@@ -6,7 +6,7 @@ use std::time::Duration;
 use rmcp::model::{CallToolRequestParams, CallToolResult};
 use rmcp::service::{RunningService, ServiceError};
 use rmcp::{RoleClient, ServiceExt};
-use security_bundle::audit_trail::{Filter, Kind, Outcome};
+use security_bundle::audit_trail::{Filter, Kind, Outcome, Record};
 use security_bundle::trust_gate::ApprovalId;
 use security_bundle::{SecurityStack, SecurityStackConfig, create_security_stack};
 use security_mcp::demo::DemoServer;
@@ -255,7 +255,7 @@ effect = "destructive"
 "#;
     let config = SecurityStackConfig::from_toml_str(&format!("{more}{config}")).unwrap();
     let mut mcp = config.mcp.clone();
-    mcp.approval_wait = Some(Duration::from_mins(2));
+    mcp.approval_wait = Some(Duration::from_secs(120));
     let trust = config.trust_gate.clone();
     let stack = create_security_stack(config).unwrap();
     let judge = GuardJudge::new(
@@ -271,7 +271,7 @@ effect = "destructive"
 fn decisions(stack: &SecurityStack) -> Vec<Option<Outcome>> {
     let filter = Filter::new().kind(Kind::Decision);
     let records = stack.audit.query(&filter).unwrap().records;
-    records.iter().map(|record| record.outcome()).collect()
+    records.iter().map(Record::outcome).collect()
 }
 
 fn approval(decision: &Value) -> ApprovalId {
