@@ -53,9 +53,13 @@ pub(crate) enum Call {
 
 impl Plan {
     /// The `at`th call from now goes wrong, counted from 0.
+    ///
+    /// A log that is broken stays broken: it says no for ever, and only a restart finds out what is in it.
     pub(crate) fn arm(&self, at: usize, fault: Fault) {
-        *self.lock() = State {
+        let mut state = self.lock();
+        *state = State {
             armed: Some((at, fault)),
+            is_broken: state.is_broken,
             ..State::default()
         };
     }
