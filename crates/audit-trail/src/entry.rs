@@ -1,4 +1,4 @@
-//! An entry on its way into the log: a builder that borrows from its caller and allocates nothing of its own.
+//! An entry on its way into the log: a builder that borrows from its caller.
 
 use std::borrow::Cow;
 use std::fmt::Display;
@@ -37,7 +37,8 @@ use crate::{EntryError, MAX_TEXT};
 #[derive(Debug, Clone)]
 #[must_use = "an entry is recorded only by `AuditLog::log`"]
 pub struct Entry<'a> {
-    fields: Fields<'a>,
+    /// Nearly a kilobyte, which each step of the builder would move.
+    fields: Box<Fields<'a>>,
     at: Option<OffsetDateTime>,
     personal: Vec<Personal<'a>>,
 }
@@ -78,7 +79,7 @@ impl<'a> Entry<'a> {
     #[inline]
     pub(crate) fn of(kind: Kind) -> Self {
         Self {
-            fields: Fields::of(kind),
+            fields: Box::new(Fields::of(kind)),
             at: None,
             personal: Vec::new(),
         }
@@ -259,7 +260,7 @@ impl<'a> Entry<'a> {
     /// The same entry with other fields, and without its personal data.
     pub(crate) fn with_fields(&self, fields: Fields<'a>) -> Self {
         Self {
-            fields,
+            fields: Box::new(fields),
             at: self.at,
             personal: Vec::new(),
         }
