@@ -3,11 +3,13 @@
 mod diff;
 mod environment;
 mod file;
+mod from_path;
 mod json;
 mod mcp;
 mod mode;
 mod money;
 mod node;
+mod schema;
 mod source;
 mod span;
 mod toml;
@@ -15,7 +17,7 @@ mod toml;
 mod watch;
 mod yaml;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use audit_trail::SigningKey;
 use budget_enforcer::{Amounts, BudgetEnforcerConfig, BudgetId, BudgetSpec, SessionId};
@@ -25,6 +27,7 @@ use trust_gate::{AgentId, LevelRef, ToolPattern, TrustGateConfig, TrustLevel};
 
 pub use self::diff::{ConfigChange, ConfigDiff, ConfigPart, Direction};
 pub use self::environment::EnvironmentNote;
+pub use self::from_path::Source;
 pub use self::mcp::{McpConfig, MethodRule};
 pub use self::mode::{AuditLevel, Mode, ShadowConfig};
 pub use self::source::ConfigError;
@@ -125,26 +128,6 @@ impl Default for SecurityStackConfig {
     }
 }
 
-/// Where a configuration comes from, which is no part of what it says.
-#[derive(Debug, Clone, Default)]
-pub struct Source(Option<PathBuf>);
-
-impl Source {
-    /// The file, where it is from one.
-    #[must_use]
-    pub fn path(&self) -> Option<&Path> {
-        self.0.as_deref()
-    }
-}
-
-impl PartialEq for Source {
-    fn eq(&self, _: &Self) -> bool {
-        true
-    }
-}
-
-impl Eq for Source {}
-
 /// The one agent that a process serves.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[expect(clippy::exhaustive_structs, reason = "plain configuration")]
@@ -208,7 +191,7 @@ pub struct AuditConfig {
     pub level: AuditLevel,
     /// How many entries the log in memory keeps at hand; older ones stay provable.
     pub max_records: Option<usize>,
-    /// The file with the log's signing key; without one a fresh key is made.
+    /// The file with the log's signing key; without one a fresh key is made. In a file a relative path starts at the file's folder.
     pub key: Option<PathBuf>,
 }
 
@@ -275,27 +258,6 @@ impl SecurityStackConfig {
     /// The first thing that is wrong, with its line and key.
     pub fn from_json_str(text: &str) -> Result<Self, ConfigError> {
         Self::read(Format::Json, text)
-    }
-
-    /// Reads and checks a configuration file; its name says how it is written: `.toml`, `.yaml` (or `.yml`) or `.json`. Blocks on
-    /// reading it, and reads at most 1 MiB.
-    ///
-    /// # Errors
-    /// A file that cannot be read, or the first thing that is wrong in it, with file, line and key.
-    pub fn from_path(path: impl AsRef<Path>) -> Result<Self, ConfigError> {
-        let path = path.as_ref();
-        let read = || Self::of_file(path, &source::load(path)?);
-        read().map_err(|error| error.in_file(path))
-    }
-
-    /// The configuration that stands in a file of this name.
-    fn of_file(path: &Path, text: &str) -> Result<Self, ConfigError> {
-        let mut config = Self::read(Format::of_path(path)?, text)?;
-        config.source = Source(Some(path.to_owned()));
-        if let (Some(data_dir), Some(folder)) = (&mut config.data_dir, path.parent()) {
-            *data_dir = folder.join(&data_dir);
-        }
-        Ok(config)
     }
 
     fn read(format: Format, text: &str) -> Result<Self, ConfigError> {

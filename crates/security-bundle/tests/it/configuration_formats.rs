@@ -164,6 +164,18 @@ fn an_absolute_data_directory_stays_where_it_is() {
 }
 
 #[test]
+fn the_key_of_the_log_starts_at_the_folder_of_the_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.toml");
+    std::fs::write(&path, "[audit]\nkey = \"log.key\"\n").unwrap();
+    let config = SecurityStackConfig::from_path(&path).unwrap();
+    assert_eq!(config.audit.key, Some(folder.path().join("log.key")));
+    std::fs::write(&path, "[audit]\nkey = \"/etc/log.key\"\n").unwrap();
+    let config = SecurityStackConfig::from_path(&path).unwrap();
+    assert_eq!(config.audit.key.unwrap().as_os_str(), "/etc/log.key");
+}
+
+#[test]
 fn a_configuration_is_bounded() {
     let long = format!("# {}\n", "x".repeat(1 << 20));
     assert!(SecurityStackConfig::from_toml_str(&long).is_err());

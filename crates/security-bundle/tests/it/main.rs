@@ -7,6 +7,7 @@ mod configuration_diff;
 mod configuration_diff_any;
 mod configuration_environment;
 mod configuration_formats;
+mod configuration_schema;
 #[cfg(unix)]
 mod crash;
 mod crowd;
