@@ -50,7 +50,7 @@ enum Verb {
     Mcp(gate::Arguments),
     /// Check a configuration and say what each limit and rule does
     CheckConfig(check_config::Arguments),
-    /// Compare configurations
+    /// Compare configurations, and print the schema of their files
     #[command(subcommand)]
     Config(config::Verb),
     /// Why a call would be permitted or denied

@@ -34,3 +34,10 @@ pub(crate) fn span(text: &str) -> Result<Duration, String> {
         Err(error) => Err(paint::plain(&error.to_string())),
     }
 }
+
+/// A span as configuration writes it, in the longest unit that says it exactly.
+pub(crate) fn length(span: Duration) -> String {
+    let written = serde_json::to_value(Decay::cliff(span)).unwrap_or_default();
+    let text = written.get("ttl").and_then(serde_json::Value::as_str);
+    text.map_or_else(|| format!("{span:?}"), str::to_owned)
+}

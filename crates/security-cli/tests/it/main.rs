@@ -13,6 +13,7 @@ mod budget_stage;
 mod budget_store;
 mod configuration;
 mod configuration_diff;
+mod configuration_words;
 mod consent;
 mod consent_evidence;
 mod crash;
