@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::error::TrustError;
 use crate::level::TrustLevel;
@@ -18,6 +18,7 @@ use crate::span;
 pub enum Decay {
     /// The level stays as assigned.
     #[default]
+    #[serde(deserialize_with = "nothing_else")]
     None,
     /// As assigned while less than `ttl` has gone by, then at most `to`.
     Cliff {
@@ -50,6 +51,14 @@ pub enum Decay {
         #[serde(default = "ninety")]
         cliff_days: u32,
     },
+}
+
+/// `serde` lets any key pass beside the tag of a variant that has no fields.
+fn nothing_else<'de, D: Deserializer<'de>>(source: D) -> Result<(), D::Error> {
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Nothing {}
+    Nothing::deserialize(source).map(|Nothing {}| ())
 }
 
 const fn thirty() -> u32 {

@@ -244,8 +244,19 @@ impl<'de> de::Deserializer<'de> for &'de Node {
         }
     }
 
+    fn deserialize_identifier<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+        // What tells one kind of table from another is a word; `serde` would count the kinds as well.
+        match &self.value {
+            Value::Integer(_) => Err(de::Error::invalid_type(
+                Unexpected::Other(&self.to_string()),
+                &"one of the words that are known here",
+            )),
+            _ => self.deserialize_any(visitor),
+        }
+    }
+
     serde::forward_to_deserialize_any! {
         bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf unit unit_struct tuple
-        tuple_struct map struct identifier ignored_any
+        tuple_struct map struct ignored_any
     }
 }

@@ -1,7 +1,8 @@
 //! The configuration file's JSON Schema, from which editors complete and check: written beside the parser, because the types of
 //! other crates have none, and compared with it key by key in a test.
 //!
-//! It takes everything that the parser takes. The parser takes less: it also looks names, tiers and zones up.
+//! It takes everything that the parser takes, and refuses every key, type and value out of range that the parser refuses. The parser
+//! alone looks things up and holds one against the other: tiers, zones, parents, dates, a length of time in seconds, a name's bytes.
 
 use serde_json::{Map, Value, json};
 
@@ -9,6 +10,9 @@ use super::SecurityStackConfig;
 
 mod tables;
 mod trust;
+mod values;
+
+use self::values::definitions;
 
 impl SecurityStackConfig {
     /// The JSON Schema (draft 2020-12) of a configuration file, whichever way it is written, as indented JSON.
@@ -27,6 +31,7 @@ impl SecurityStackConfig {
                 "https://json-schema.org/draft/2020-12/schema".into(),
             );
             parts.insert("title".to_owned(), "secstack configuration".into());
+            parts.insert("$defs".to_owned(), definitions());
         }
         format!("{schema:#}\n")
     }
@@ -58,60 +63,9 @@ fn table<const N: usize>(required: &[&str], keys: [Key; N]) -> Value {
     table
 }
 
-fn list(items: &Value) -> Value {
-    json!({ "type": "array", "items": items })
-}
-
-fn flag(default: bool) -> Value {
-    json!({ "type": "boolean", "default": default })
-}
-
-fn text() -> Value {
-    json!({ "type": "string" })
-}
-
-/// An id or a name; what it may consist of is up to the component.
-fn name() -> Value {
-    json!({ "type": "string", "minLength": 1 })
-}
-
-fn words(words: &[&str]) -> Value {
-    json!({ "enum": words })
-}
-
-fn whole(least: u64) -> Value {
-    json!({ "type": "integer", "minimum": least })
-}
-
-/// A level by number, code or name, or a tier.
-fn level() -> Value {
-    json!({
-        "anyOf": [{ "type": "integer", "minimum": 0, "maximum": 5 }, { "type": "string", "minLength": 1 }],
-        "examples": ["L3", 3, "act_with_approval", "verified"],
-    })
-}
-
-fn money() -> Value {
-    json!({
-        "anyOf": [{ "type": "string", "pattern": "^[0-9]+(\\.[0-9]{1,9})?$" }, { "type": "integer", "minimum": 0 }],
-        "examples": ["5.00"],
-    })
-}
-
-fn time() -> Value {
-    json!({ "type": "string", "format": "date-time" })
-}
-
-/// A length of time as the trust gate reads it.
-fn span() -> Value {
-    json!({ "type": "string", "pattern": "^[0-9]+(ns|us|ms|s|m|h|d|w)$", "examples": ["90s", "36h", "7d"] })
-}
-
-fn period() -> Value {
-    json!({
-        "anyOf": [
-            { "enum": ["hourly", "daily", "weekly", "monthly", "yearly", "lifetime", "total"] },
-            { "type": "string", "pattern": "^every [0-9]+[smhdw]$" },
-        ],
-    })
+/// A rule that holds for a table besides its keys.
+fn also(table: &mut Value, rule: Value) {
+    if let (Value::Object(parts), Value::Object(rule)) = (table, rule) {
+        parts.extend(rule);
+    }
 }

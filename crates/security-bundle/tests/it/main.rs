@@ -3,6 +3,7 @@
 mod acts;
 mod combinations;
 mod configuration;
+mod configuration_agreement;
 mod configuration_diff;
 mod configuration_diff_any;
 mod configuration_environment;

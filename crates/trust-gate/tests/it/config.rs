@@ -135,6 +135,31 @@ fn new_rules_hold_for_the_next_check() {
 }
 
 #[test]
+fn no_shape_of_decay_takes_a_key_that_it_does_not_know() {
+    let decay = |rest: &str| serde_json::from_str::<Decay>(&format!("{{ {rest} }}"));
+    for shape in [
+        r#""shape": "none""#,
+        r#""shape": "cliff", "ttl": "30d""#,
+        r#""shape": "step", "every": "7d""#,
+        r#""shape": "inactivity""#,
+    ] {
+        decay(shape).unwrap();
+        for unknown in [r#""tll": "1d""#, r#""to_": null"#] {
+            for text in [format!("{shape}, {unknown}"), format!("{unknown}, {shape}")] {
+                let refused = decay(&text).expect_err(&text).to_string();
+                assert!(refused.starts_with("unknown field `t"), "{text}: {refused}");
+            }
+        }
+    }
+    // What another shape takes, none of the others does.
+    let refused = decay(r#""shape": "none", "ttl": "30d""#).unwrap_err();
+    assert!(
+        refused.to_string().starts_with("unknown field `ttl`"),
+        "{refused}"
+    );
+}
+
+#[test]
 fn grants_are_read_from_configuration() {
     let grant: Grant = serde_json::from_str(
         r#"{ "agent": "desk-assistant", "level": "L3", "scope": "", "assigned_by": "ops@example.com",

@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::{flag, list, money, name, period, table, text, time, whole, words};
+use super::values::{flag, list, of, positive, text, words};
+use super::{also, table};
 
 pub(super) const TOOL: &str = "a tool's name, or a pattern in which `*` stands for anything";
 const TOKENS: &str = "how many tokens";
@@ -14,22 +15,22 @@ pub(super) fn document() -> Value {
         &[],
         [(
             "tools",
-            list(&name()),
+            list(&of("name")),
             "tools whose denials are recorded and not enforced",
         )],
     );
     let agent = table(
         &["id"],
         [
-            ("id", name(), "who acts"),
+            ("id", of("name"), "who acts"),
             (
                 "session",
-                name(),
+                of("id"),
                 "the session whose budget is charged; one per process where it is left out",
             ),
         ],
     );
-    table(
+    let mut document = table(
         &[],
         [
             (
@@ -58,43 +59,54 @@ pub(super) fn document() -> Value {
             ("mcp", mcp(), "the gate in front of an MCP server"),
             ("audit", audit(), "what happened, provably"),
         ],
-    )
+    );
+    // The state comes back from the log.
+    let waived =
+        json!({ "properties": { "required": { "const": false } }, "required": ["required"] });
+    let without_log =
+        json!({ "properties": { "audit": waived }, "required": ["data_dir", "audit"] });
+    also(&mut document, json!({ "not": without_log }));
+    document
 }
 
 fn budget() -> Value {
-    let session = table(
+    // A limit on nothing is a mistake.
+    let limits = json!({ "anyOf": [{ "required": ["tokens"] }, { "required": ["calls"] }, { "required": ["cost_usd"] }] });
+    let mut session = table(
         &[],
         [
-            ("tokens", whole(0), TOKENS),
-            ("calls", whole(0), CALLS),
-            ("cost_usd", money(), COST),
+            ("tokens", of("count"), TOKENS),
+            ("calls", of("count"), CALLS),
+            ("cost_usd", of("money"), COST),
         ],
     );
-    let window = table(
+    also(&mut session, limits.clone());
+    let mut window = table(
         &["period"],
         [
-            ("period", period(), "how often it starts again"),
-            ("tokens", whole(0), TOKENS),
-            ("calls", whole(0), CALLS),
-            ("cost_usd", money(), COST),
+            ("period", of("period"), "how often it starts again"),
+            ("tokens", of("count"), TOKENS),
+            ("calls", of("count"), CALLS),
+            ("cost_usd", of("money"), COST),
         ],
     );
-    let envelope = table(
+    also(&mut window, limits.clone());
+    let mut envelope = table(
         &["id", "period"],
         [
-            ("id", name(), "what it is called"),
+            ("id", of("id"), "what it is called"),
             (
                 "parent",
-                name(),
+                of("id"),
                 "the budget that is charged together with it",
             ),
-            ("tokens", whole(0), TOKENS),
-            ("calls", whole(0), CALLS),
-            ("cost_usd", money(), COST),
-            ("period", period(), "how often it starts again"),
+            ("tokens", of("count"), TOKENS),
+            ("calls", of("count"), CALLS),
+            ("cost_usd", of("money"), COST),
+            ("period", of("period"), "how often it starts again"),
             (
                 "zone",
-                name(),
+                text(),
                 "the IANA name of the zone in which its days begin",
             ),
             (
@@ -114,18 +126,19 @@ fn budget() -> Value {
             ),
         ],
     );
+    also(&mut envelope, limits);
     let tool = table(
         &["tool"],
         [
-            ("tool", name(), TOOL),
+            ("tool", of("name"), TOOL),
             (
                 "budget",
-                name(),
+                of("id"),
                 "a named budget that is charged besides the session",
             ),
-            ("tokens", whole(0), TOKENS),
-            ("calls", whole(0), CALLS),
-            ("cost_usd", money(), COST),
+            ("tokens", of("count"), TOKENS),
+            ("calls", of("count"), CALLS),
+            ("cost_usd", of("money"), COST),
         ],
     );
     table(
@@ -161,37 +174,39 @@ fn consent() -> Value {
     let mut grant = table(
         &["agent", "data_type", "granted_by"],
         [
-            ("agent", name(), "who may use the data"),
-            ("data_type", name(), "which data; it covers what is below"),
-            ("purpose", name(), "what for"),
+            ("agent", of("name"), "who may use the data"),
+            (
+                "data_type",
+                of("dotted"),
+                "which data; it covers what is below",
+            ),
+            ("purpose", of("dotted"), "what for"),
             ("blanket", flag(false), "for every purpose"),
-            ("subject", name(), "whose data"),
-            ("operation", name(), "what may be done with it"),
-            ("granted_by", name(), "who agreed; never the agent"),
-            ("valid_from", time(), "since when"),
-            ("expires_at", time(), "until when"),
+            ("subject", of("name"), "whose data"),
+            ("operation", of("name"), "what may be done with it"),
+            ("granted_by", of("name"), "who agreed; never the agent"),
+            ("valid_from", of("time"), "since when"),
+            ("expires_at", of("time"), "until when"),
         ],
     );
-    if let Value::Object(parts) = &mut grant {
-        let blanket =
-            json!({ "properties": { "blanket": { "const": true } }, "required": ["blanket"] });
-        parts.insert(
-            "oneOf".to_owned(),
-            json!([{ "required": ["purpose"] }, blanket]),
-        );
-    }
+    let blanket =
+        json!({ "properties": { "blanket": { "const": true } }, "required": ["blanket"] });
+    also(
+        &mut grant,
+        json!({ "oneOf": [{ "required": ["purpose"] }, blanket] }),
+    );
     let tool = table(
         &["tool", "data_type"],
         [
-            ("tool", name(), TOOL),
-            ("data_type", name(), "which data it touches"),
+            ("tool", of("name"), TOOL),
+            ("data_type", of("dotted"), "which data it touches"),
             (
                 "purpose",
-                name(),
+                of("dotted"),
                 "what for; only blanket consent will do where it is left out",
             ),
-            ("subject", name(), "whose data"),
-            ("operation", name(), "what is done with it"),
+            ("subject", of("name"), "whose data"),
+            ("operation", of("name"), "what is done with it"),
         ],
     );
     table(
@@ -228,7 +243,13 @@ fn mcp() -> Value {
             ),
             (
                 "methods",
-                json!({ "type": "object", "additionalProperties": name() }),
+                json!({
+                    "type": "object",
+                    "propertyNames": {
+                        "not": { "pattern": "^(tools/|logging/|notifications/|server/discover|initialize$|ping$)" },
+                    },
+                    "additionalProperties": of("name"),
+                }),
                 "what a method needs: a level, `pass` or `deny`",
             ),
             (
@@ -241,10 +262,12 @@ fn mcp() -> Value {
 }
 
 fn audit() -> Value {
+    let mut some_note = of("note");
+    also(&mut some_note, json!({ "minLength": 1 }));
     table(
         &[],
         [
-            ("namespace", text(), "stands on every entry"),
+            ("namespace", some_note, "stands on every entry"),
             (
                 "required",
                 flag(true),
@@ -257,7 +280,7 @@ fn audit() -> Value {
             ),
             (
                 "max_records",
-                whole(0),
+                positive(u64::MAX),
                 "how many entries are kept in memory; older ones stay provable",
             ),
             (

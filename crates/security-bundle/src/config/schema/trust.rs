@@ -3,15 +3,16 @@
 use serde_json::{Value, json};
 
 use super::tables::TOOL;
-use super::{flag, level, list, name, span, table, text, time, whole, words};
+use super::values::{flag, level_words, list, of, positive, words};
+use super::{also, table};
 
 pub(super) fn trust() -> Value {
     let bounds = || {
         table(
             &[],
             [
-                ("max_level", level(), "the highest level that it gives"),
-                ("max_duration", span(), "the longest that it lasts"),
+                ("max_level", of("level"), "the highest level that it gives"),
+                ("max_duration", of("span"), "the longest that it lasts"),
             ],
         )
     };
@@ -20,15 +21,19 @@ pub(super) fn trust() -> Value {
         [
             (
                 "ttl",
-                span(),
+                of("some_span"),
                 "from the request on, how long an approval may be given and used",
             ),
             (
                 "max_pending_per_agent",
-                whole(1),
+                positive(u64::MAX),
                 "how many requests of one agent may wait",
             ),
-            ("max_pending", whole(1), "how many may wait in all"),
+            (
+                "max_pending",
+                positive(u64::MAX),
+                "how many may wait in all",
+            ),
         ],
     );
     table(
@@ -41,20 +46,24 @@ pub(super) fn trust() -> Value {
             ),
             (
                 "name",
-                name(),
+                of("name"),
                 "what the gate is called, for grants that are signed elsewhere",
             ),
             (
                 "default_level",
-                level(),
+                of("level"),
                 "the level of an agent that nobody assigned one",
             ),
             (
                 "max_level",
-                level(),
+                of("level"),
                 "nobody gets more, whatever was assigned",
             ),
-            ("minimum_level", level(), "what every action needs at least"),
+            (
+                "minimum_level",
+                of("level"),
+                "what every action needs at least",
+            ),
             (
                 "scope_mode",
                 words(&["hierarchical", "exact"]),
@@ -62,7 +71,13 @@ pub(super) fn trust() -> Value {
             ),
             (
                 "tiers",
-                json!({ "type": "object", "additionalProperties": level() }),
+                json!({
+                    "type": "object",
+                    "propertyNames": {
+                        "allOf": [of("name"), { "not": { "enum": level_words(false) } }],
+                    },
+                    "additionalProperties": of("fixed_level"),
+                }),
                 "names for levels",
             ),
             (
@@ -95,33 +110,38 @@ pub(super) fn trust() -> Value {
 }
 
 fn assignment() -> Value {
-    table(
+    let mut assignment = table(
         &["agent", "level", "assigned_by"],
         [
-            ("agent", name(), "who is trusted"),
-            ("scope", text(), "where; everywhere if it is empty"),
-            ("level", level(), "how far"),
-            ("assigned_by", name(), "who decided it"),
-            ("reason", text(), "why"),
+            ("agent", of("name"), "who is trusted"),
+            ("scope", of("scope"), "where; everywhere if it is empty"),
+            ("level", of("level"), "how far"),
+            ("assigned_by", of("name"), "who decided it"),
+            ("reason", of("note"), "why"),
             (
                 "assigned_at",
-                time(),
+                of("time"),
                 "since when; required where there is decay",
             ),
-            ("expires_at", time(), "until when"),
+            ("expires_at", of("time"), "until when"),
             ("decay", decay(), "how the level wears out; it never rises"),
         ],
-    )
+    );
+    // What wears out has to have a beginning.
+    let wears = json!({ "properties": { "decay": { "properties": { "shape": { "not": { "const": "none" } } } } } });
+    let rule = json!({ "if": { "required": ["decay"], "allOf": [wears] }, "then": { "required": ["assigned_at"] } });
+    also(&mut assignment, rule);
+    assignment
 }
 
 fn tool() -> Value {
     table(
         &["tool", "required_level", "effect"],
         [
-            ("tool", name(), TOOL),
+            ("tool", of("name"), TOOL),
             (
                 "required_level",
-                level(),
+                of("level"),
                 "the lowest level that may call it",
             ),
             (
@@ -136,7 +156,7 @@ fn tool() -> Value {
             ),
             (
                 "approvers",
-                json!({ "type": "integer", "minimum": 1, "maximum": 255 }),
+                positive(u8::MAX.into()),
                 "how many operators must approve",
             ),
         ],
@@ -150,25 +170,37 @@ fn decay() -> Value {
         &["shape", "ttl"],
         [
             ("shape", shape("cliff"), ""),
-            ("ttl", span(), "how long the level holds"),
-            ("to", level(), "what it falls to"),
+            ("ttl", of("some_span"), "how long the level holds"),
+            ("to", of("fixed_level"), "what it falls to"),
         ],
     );
     let step = table(
         &["shape", "every"],
         [
             ("shape", shape("step"), ""),
-            ("every", span(), "how long each level lasts"),
-            ("grace", span(), "time that does not count"),
-            ("floor", level(), "the lowest level that it falls to"),
+            ("every", of("some_span"), "how long each level lasts"),
+            ("grace", of("span"), "time that does not count"),
+            (
+                "floor",
+                of("fixed_level"),
+                "the lowest level that it falls to",
+            ),
         ],
     );
     let inactivity = table(
         &["shape"],
         [
             ("shape", shape("inactivity"), ""),
-            ("gradual_days", whole(1), "days without activity"),
-            ("cliff_days", whole(1), "days without activity"),
+            (
+                "gradual_days",
+                positive(u32::MAX.into()),
+                "days without activity",
+            ),
+            (
+                "cliff_days",
+                positive(u32::MAX.into()),
+                "days without activity",
+            ),
         ],
     );
     json!({ "oneOf": [none, cliff, step, inactivity] })
