@@ -1,18 +1,19 @@
 //! Levels, caps, quarantines and elevations: what operators do about them, and how they look at them.
 
+mod answer;
+mod perform;
+
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 use time::OffsetDateTime;
 use time::serde::rfc3339;
 use trust_gate::{
-    ActKind, AgentId, Assignment, AssignmentFilter, Decay, Elevation, Event, Grant, HistoryFilter,
-    KeyId, LevelChange, LevelRef, OperatorId, OperatorKey, Raise, ReportOptions, Revision, Scope,
-    ToolName, ToolRequest, TrustAdmin, TrustGateConfig, TrustLevel, TrustedKey,
+    ActKind, AgentId, Decay, KeyId, LevelRef, OperatorId, OperatorKey, Revision, Scope, ToolName,
+    TrustGateConfig, TrustLevel,
 };
 
-use super::OperatorError;
+pub use self::answer::{LevelNow, TrustAnswer};
 
 /// What is asked about trust. Every act carries on whose word it is done, and why.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -200,246 +201,7 @@ pub struct AgentAct {
     pub reason: String,
 }
 
-/// What is told about trust.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-#[non_exhaustive]
-pub enum TrustAnswer {
-    /// The act, as it is stored.
-    Done(Box<Event>),
-    /// All that was decided about agents.
-    Assignments {
-        /// In the order in which it was.
-        assignments: Vec<Assignment>,
-        /// The glass that was broken and not reviewed.
-        open_review: Option<Box<Assignment>>,
-    },
-    /// One agent's level.
-    Level(Box<LevelNow>),
-    /// The acts that were asked for.
-    History(Vec<Event>),
-    /// The report as data and as text.
-    Report {
-        /// [`TrustReport`](trust_gate::TrustReport) as it is written.
-        report: Value,
-        /// The same for people.
-        markdown: String,
-    },
-    /// Why a call would be permitted or not.
-    Explained {
-        /// Whether it would run now.
-        allowed: bool,
-        /// [`Explanation`](trust_gate::Explanation) as it is written.
-        explanation: Value,
-        /// The decision's code.
-        code: String,
-        /// The same for people.
-        text: String,
-    },
-    /// The keys, those revoked included.
-    Keys(Vec<TrustedKey>),
-}
-
-/// An agent's level in a scope, and where it comes from.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[non_exhaustive]
-pub struct LevelNow {
-    /// Whose.
-    pub agent: AgentId,
-    /// Where.
-    pub scope: Scope,
-    /// What decisions are made by.
-    pub effective: TrustLevel,
-    /// What the grant was worth before caps, quarantine and elevation.
-    pub decayed: TrustLevel,
-    /// The lowest cap.
-    pub cap: TrustLevel,
-    /// Whether the agent is stopped.
-    pub quarantined: bool,
-    /// The grant or tombstone that counts.
-    pub base: Option<Assignment>,
-    /// The elevation that counts.
-    pub elevation: Option<Assignment>,
-    /// When it will next fall by itself.
-    pub next_change: Option<LevelChange>,
-    /// Of the state that was read.
-    pub revision: Revision,
-    /// When.
-    #[serde(with = "rfc3339")]
-    pub at: OffsetDateTime,
-    /// All that was decided about the agent.
-    pub assignments: Vec<Assignment>,
-}
-
 impl TrustRequest {
-    /// Does it on a gate. Blocks until an act is stored.
-    ///
-    /// # Errors
-    /// What the gate refused.
-    pub fn perform(&self, admin: &TrustAdmin) -> Result<TrustAnswer, OperatorError> {
-        match self.act(admin) {
-            Some(done) => Ok(TrustAnswer::Done(Box::new(done?))),
-            None => self.look(admin),
-        }
-    }
-
-    fn act(&self, admin: &TrustAdmin) -> Option<Result<Event, trust_gate::TrustError>> {
-        Some(match self {
-            Self::Assign {
-                agent,
-                scope,
-                level,
-                expires_at,
-                decay,
-                by,
-                reason,
-            } => {
-                let mut grant = Grant::new(agent.clone(), level.clone(), by.clone())
-                    .scope(scope.clone())
-                    .reason(reason)
-                    .decay(*decay);
-                grant.expires_at = *expires_at;
-                admin.assign(grant)
-            }
-            Self::AssignSigned { signed } => admin.assign_signed(signed.trim()),
-            Self::Revoke(act) => admin.revoke(&act.agent, &act.scope, &act.by, &act.reason),
-            Self::Clear {
-                agent,
-                scope,
-                may_raise,
-                by,
-                reason,
-            } => {
-                let raise = if *may_raise {
-                    Raise::Allow
-                } else {
-                    Raise::Refuse
-                };
-                admin.clear(agent, scope, by, reason, raise)
-            }
-            Self::Cap {
-                agent,
-                scope,
-                level,
-                by,
-                reason,
-            } => admin.cap(agent, scope, level.clone(), by, reason),
-            Self::LiftCap(act) => admin.lift_cap(&act.agent, &act.scope, &act.by, &act.reason),
-            Self::Quarantine(act) => admin.quarantine(&act.agent, &act.scope, &act.by, &act.reason),
-            Self::LiftQuarantine(act) => {
-                admin.lift_quarantine(&act.agent, &act.scope, &act.by, &act.reason)
-            }
-            Self::Elevate {
-                agent,
-                scope,
-                level,
-                lasts,
-                by,
-                reason,
-            } => admin.elevate(&elevation(agent, scope, level, *lasts, by, reason)),
-            Self::BreakGlass {
-                agent,
-                scope,
-                level,
-                lasts,
-                by,
-                second,
-                reason,
-            } => admin.break_glass(&elevation(agent, scope, level, *lasts, by, reason), second),
-            Self::EndElevation(act) => {
-                admin.end_elevation(&act.agent, &act.scope, &act.by, &act.reason)
-            }
-            Self::CloseReview { opened, by, reason } => admin.close_review(*opened, by, reason),
-            Self::TrustKey {
-                operator,
-                key,
-                by,
-                reason,
-            } => admin.trust_key(operator, *key, by, reason),
-            Self::RevokeKey { key, by, reason } => admin.revoke_key(*key, by, reason),
-            Self::Configure { rules, by, reason } => {
-                admin.configure(TrustGateConfig::clone(rules), by, reason)
-            }
-            Self::AcceptClock { by, reason } => admin.accept_clock(by, reason),
-            Self::Show { .. }
-            | Self::History { .. }
-            | Self::Report { .. }
-            | Self::Explain { .. }
-            | Self::Keys {} => return None,
-        })
-    }
-
-    fn look(&self, admin: &TrustAdmin) -> Result<TrustAnswer, OperatorError> {
-        Ok(match self {
-            Self::History {
-                agent,
-                scope,
-                kind,
-                key,
-                since,
-                until,
-                newest,
-            } => {
-                let mut events = admin.history(&HistoryFilter {
-                    agent: agent.clone(),
-                    scope: scope.clone(),
-                    kind: *kind,
-                    key_id: *key,
-                    since: *since,
-                    until: *until,
-                    ..HistoryFilter::default()
-                })?;
-                if let Some(newest) = newest {
-                    events.drain(..events.len().saturating_sub(*newest));
-                }
-                TrustAnswer::History(events)
-            }
-            Self::Report {
-                agent,
-                since,
-                until,
-            } => {
-                let report = admin.report(&ReportOptions {
-                    agent: agent.clone(),
-                    since: *since,
-                    until: *until,
-                })?;
-                TrustAnswer::Report {
-                    report: serde_json::to_value(&report)?,
-                    markdown: report.to_markdown(),
-                }
-            }
-            Self::Explain {
-                agent,
-                tool,
-                scope,
-                required,
-            } => {
-                let mut request =
-                    ToolRequest::new(agent.clone(), tool.clone()).scope(scope.clone());
-                request.required_level = *required;
-                let gate = admin.gate();
-                let explanation = gate.explain(&request);
-                TrustAnswer::Explained {
-                    // At the same instant, so that both say the same.
-                    allowed: gate.check_at(&request, explanation.at).allowed(),
-                    code: explanation.code.to_owned(),
-                    text: explanation.to_string(),
-                    explanation: serde_json::to_value(&explanation)?,
-                }
-            }
-            Self::Keys {} => TrustAnswer::Keys(admin.keys()),
-            Self::Show {
-                agent: Some(agent),
-                scope,
-            } => TrustAnswer::Level(Box::new(LevelNow::of(admin, agent, scope))),
-            _ => TrustAnswer::Assignments {
-                assignments: admin.assignments(&AssignmentFilter::default()),
-                open_review: admin.open_review().map(Box::new),
-            },
-        })
-    }
-
     pub(super) const fn verb(&self) -> &'static str {
         match self {
             Self::Assign { .. } => "trust.assign",
@@ -495,40 +257,5 @@ impl TrustRequest {
 
     pub(super) fn is_act(&self) -> bool {
         self.by().is_some() || matches!(self, Self::AssignSigned { .. })
-    }
-}
-
-fn elevation(
-    agent: &AgentId,
-    scope: &Scope,
-    level: &LevelRef,
-    lasts: Duration,
-    by: &OperatorId,
-    reason: &str,
-) -> Elevation {
-    Elevation::new(agent.clone(), level.clone(), lasts, by.clone(), reason).scope(scope.clone())
-}
-
-impl LevelNow {
-    fn of(admin: &TrustAdmin, agent: &AgentId, scope: &Scope) -> Self {
-        let gate = admin.gate();
-        let level = gate.level(agent, scope);
-        Self {
-            effective: level.effective,
-            decayed: level.decayed,
-            cap: level.cap,
-            quarantined: level.quarantined,
-            base: level.base,
-            elevation: level.elevation,
-            next_change: gate.next_change(agent, scope),
-            revision: level.revision,
-            at: level.at,
-            assignments: admin.assignments(&AssignmentFilter {
-                agent: Some(agent.clone()),
-                ..AssignmentFilter::default()
-            }),
-            agent: agent.clone(),
-            scope: scope.clone(),
-        }
     }
 }

@@ -6,6 +6,8 @@ mod configuration;
 mod configuration_agreement;
 mod configuration_diff;
 mod configuration_diff_any;
+mod configuration_diff_budget;
+mod configuration_diff_trust;
 mod configuration_environment;
 mod configuration_formats;
 mod configuration_schema;
