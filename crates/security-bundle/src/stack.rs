@@ -7,9 +7,11 @@ mod data_dir;
 mod error;
 mod for_operator;
 mod keeper;
+pub(crate) mod opening;
 mod parts;
 mod reload;
 pub(crate) mod snapshot;
+mod standing;
 
 use std::fmt;
 use std::sync::Arc;

@@ -22,7 +22,7 @@ use std::path::PathBuf;
 use audit_trail::SigningKey;
 use budget_enforcer::{Amounts, BudgetEnforcerConfig, BudgetId, BudgetSpec, SessionId};
 use consent::ConsentConfig;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use trust_gate::{AgentId, LevelRef, ToolPattern, TrustGateConfig, TrustLevel};
 
 pub use self::diff::{ConfigChange, ConfigDiff, ConfigPart, Direction};
@@ -139,7 +139,8 @@ pub struct AgentIdentity {
 }
 
 /// A tool whose calls charge more than one call.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 #[expect(clippy::exhaustive_structs, reason = "plain configuration")]
 pub struct BudgetToolRule {
     /// Which tools.
@@ -151,7 +152,8 @@ pub struct BudgetToolRule {
 }
 
 /// A tool that touches people's data.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 #[expect(clippy::exhaustive_structs, reason = "plain configuration")]
 pub struct ConsentToolRule {
     /// Which tools.
@@ -167,7 +169,8 @@ pub struct ConsentToolRule {
 }
 
 /// Gates that are asked even by an action that names nothing for them, and then deny it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 #[expect(clippy::exhaustive_structs, reason = "plain configuration")]
 pub struct Mandatory {
     /// Every action names a tool or a level (`trust.required`).

@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use super::Finding;
-use crate::stack::snapshot::FRESH;
 use crate::stack::{FOLDER, FRESH_KEY};
+use crate::stack::{opening, snapshot};
 
 const CHECK: &str = "files";
 
@@ -67,11 +67,16 @@ pub(super) fn files(_: &Path) -> Finding {
 pub(super) fn leftovers(directory: &Path) -> Finding {
     const CHECK: &str = "leftovers";
     let folder = directory.join(FOLDER);
-    let left: Vec<_> = [FRESH_KEY, FRESH, "control.sock.new"]
-        .into_iter()
-        .filter(|name| folder.join(name).symlink_metadata().is_ok())
-        .map(|name| format!("`{FOLDER}/{name}`"))
-        .collect();
+    let left: Vec<_> = [
+        FRESH_KEY,
+        snapshot::FRESH,
+        opening::FRESH,
+        "control.sock.new",
+    ]
+    .into_iter()
+    .filter(|name| folder.join(name).symlink_metadata().is_ok())
+    .map(|name| format!("`{FOLDER}/{name}`"))
+    .collect();
     if left.is_empty() {
         return Finding::good(CHECK, "nothing is half-made");
     }

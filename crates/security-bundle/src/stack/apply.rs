@@ -1,13 +1,14 @@
 //! Puts a configuration's assignments, budgets and grants into force, each once: what an operator changed since stands.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use audit_trail::Entry;
 use budget_enforcer::{BudgetAdmin, BudgetError, BudgetSpec};
 use serde::Serialize;
 
-use super::{StackAdmin, StackError, at};
+use super::{StackAdmin, StackError, at, opening};
 use crate::config::{ConfigError, SecurityStackConfig};
 use crate::hex::sha256;
 use crate::journal::{Acts, LineOf};
@@ -19,6 +20,8 @@ pub(super) struct Applied {
     /// Where the log is no journal, nothing outlives the process, and all is applied once by it.
     is_journal: bool,
     known: Arc<Mutex<Known>>,
+    /// Where the configuration that is in force is kept for the next start.
+    folder: Option<Arc<Path>>,
 }
 
 #[derive(Debug)]
@@ -32,9 +35,11 @@ impl Applied {
         is_journal: bool,
         parts: BTreeSet<String>,
         activated: Option<String>,
+        folder: Option<&Path>,
     ) -> Self {
         Self {
             is_journal,
+            folder: folder.map(Arc::from),
             known: Arc::new(Mutex::new(Known { parts, activated })),
         }
     }
@@ -49,20 +54,31 @@ impl Applied {
         self.known().activated.clone()
     }
 
-    /// Notes in the log that this configuration is in force from now on.
+    /// Notes in the log that the configuration of this [text](crate::policy::shared_text) is in force from now on.
     pub(super) fn activate(
         &self,
         acts: &Acts,
         entry: Entry<'_>,
-        digest: &str,
+        text: &[u8],
         besides: Option<&serde_json::Value>,
     ) -> Result<(), RecordError> {
+        let digest = sha256(text);
         // Locked while it is written: a snapshot knows all that stands in the log before it.
         let mut known = self.known();
-        let recorded = acts.write(entry, LineOf::Activated(digest), besides)?;
+        let recorded = acts.write(entry, LineOf::Activated(&digest), besides)?;
         acts.stored(&recorded)?;
-        known.activated = Some(digest.to_owned());
+        known.activated = Some(digest);
+        if let Some(folder) = &self.folder {
+            // Where it cannot be kept, the next start has nothing to compare with, and says so.
+            opening::keep(folder, text).ok();
+        }
         Ok(())
+    }
+
+    /// Whether this part was applied before, be it by an earlier process.
+    pub(super) fn knows(&self, part: &impl Serialize) -> bool {
+        let text = serde_json::to_vec(part);
+        text.is_ok_and(|text| self.known().parts.contains(&sha256(text)))
     }
 
     /// All of them, for a snapshot.
@@ -241,7 +257,7 @@ mod tests {
 
     #[test]
     fn a_snapshot_knows_what_stands_in_the_log_before_it() {
-        let applied = Applied::new(true, BTreeSet::new(), None);
+        let applied = Applied::new(true, BTreeSet::new(), None, None);
         let seen = Arc::default();
         let recorder = Arc::new(Snapshots {
             log: AuditLog::builder().build().unwrap(),
@@ -251,12 +267,12 @@ mod tests {
         let acts = Acts::new(recorder);
         applied.once(&acts, &"part", true, || Ok(())).unwrap();
         let entry = Entry::event("stack_opened");
-        applied.activate(&acts, entry, "digest", None).unwrap();
+        applied.activate(&acts, entry, b"text", None).unwrap();
         while seen.lock().unwrap().len() < 2 {
             thread::yield_now();
         }
         let seen = seen.lock().unwrap();
         assert_eq!(seen[0].0.len(), 1);
-        assert_eq!(seen[1].1.as_deref(), Some("digest"));
+        assert_eq!(seen[1].1, Some(sha256("text")));
     }
 }

@@ -2,13 +2,14 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
+use std::path::Path;
 use std::sync::Arc;
 #[cfg(all(unix, feature = "control"))]
 use std::sync::Mutex;
 use std::sync::atomic::AtomicU64;
 
 use arc_swap::ArcSwap;
-use audit_trail::{AuditLog, Entry, Sink};
+use audit_trail::{AuditLog, Entry, Kind, Sink};
 use budget_enforcer::{BudgetAdmin, BudgetEnforcer};
 use consent::{ConsentGate, ConsentLedger};
 use time::OffsetDateTime;
@@ -17,9 +18,10 @@ use trust_gate::{TrustAdmin, TrustGate};
 use super::apply::{self, Applied};
 use super::data_dir::{self, Opened};
 use super::keeper::{Keeper, Source};
+use super::opening::Opening;
 use super::parts::{self, With};
 use super::reload::Reloading;
-use super::{SecurityStack, StackAdmin, StackError, checks};
+use super::{CONFIGURATION, SecurityStack, StackAdmin, StackError, checks};
 use crate::config::{ConfigError, SecurityStackConfig};
 use crate::core::{Core, Epoch, WallClock};
 use crate::journal::{Acts, KEY};
@@ -221,7 +223,7 @@ impl SecurityStackBuilder {
             budget: budget_admin,
             consent: ledger,
         };
-        let applied = Applied::new(false, BTreeSet::new(), None);
+        let applied = Applied::new(false, BTreeSet::new(), None, None);
         apply::apply(&config, None, &admin, &acts, &applied)?;
         let wired = Wired {
             trust_gate,
@@ -232,6 +234,7 @@ impl SecurityStackBuilder {
             mark: self.mark,
             is_journal: false,
             keeps_rules: false,
+            opening: None,
             clock,
         };
         let reloading = Reloading::new(acts, applied);
@@ -239,7 +242,7 @@ impl SecurityStackBuilder {
     }
 
     /// On a data directory, which this process owns from now on.
-    fn on(self, directory: &std::path::Path) -> Result<SecurityStack, StackError> {
+    fn on(self, directory: &Path) -> Result<SecurityStack, StackError> {
         let own = self.audit.is_some()
             || self.sink.is_some()
             || self.recorder.is_some()
@@ -267,7 +270,7 @@ impl SecurityStackBuilder {
     fn on_opened(
         self,
         opened: Opened,
-        directory: Option<&std::path::Path>,
+        directory: Option<&Path>,
     ) -> Result<SecurityStack, StackError> {
         let Opened {
             audit,
@@ -302,7 +305,14 @@ impl SecurityStackBuilder {
             budget: budget_admin,
             consent: ledger,
         };
-        let wired = Wired {
+        let folder = directory.map(|_| &*folder);
+        let before = restored.activated.as_deref();
+        let opening = if self.keeps_rules {
+            None
+        } else {
+            Opening::of(&config, before, folder)?
+        };
+        let mut wired = Wired {
             trust_gate,
             budget,
             consent,
@@ -311,9 +321,10 @@ impl SecurityStackBuilder {
             mark: self.mark,
             is_journal: true,
             keeps_rules: self.keeps_rules,
+            opening,
             clock,
         };
-        let applied = Applied::new(true, restored.applied, restored.activated);
+        let applied = Applied::new(true, restored.applied, restored.activated, folder);
         if self.keeps_rules {
             // Nor does it make snapshots: what they may forget is for the configuration to say.
             let reloading = Reloading::new(acts, applied);
@@ -327,11 +338,14 @@ impl SecurityStackBuilder {
                 .set_session_limits(config.budget.session)
                 .map_err(|error| ConfigError::at("budget.session", error))?;
         }
+        if let Some(opening) = &mut wired.opening {
+            opening.look_at(&config, &wired.trust_gate, &wired.consent, &applied)?;
+        }
         apply::apply(&config, None, &admin, &acts, &applied)?;
         let source = Source {
             audit: audit.clone(),
             key,
-            folder,
+            folder: folder.map(Path::to_owned).unwrap_or_default(),
             trust: trust_book,
             consent: consent_book,
             budget: admin.budget.clone(),
@@ -357,6 +371,8 @@ struct Wired {
     mark: StackMark,
     is_journal: bool,
     keeps_rules: bool,
+    /// What another configuration than the last one loosens.
+    opening: Option<Opening>,
     clock: Option<WallClock>,
 }
 
@@ -397,18 +413,29 @@ impl Wired {
             observers: self.observers,
         });
         Observers::attached(&core);
-        let entry = Entry::event(opened).policy(policy);
+        let entry = match &self.opening {
+            Some(_) => Entry::admin(Kind::PolicyChange, CONFIGURATION).named(opened),
+            None => Entry::event(opened),
+        };
+        let entry = entry.policy(policy);
         let said = if self.keeps_rules {
             // Nothing is decided by the rules of whoever keeps the log's.
             Ok(())
         } else if core.is_journal {
-            let digest = crate::policy::shared_digest(&config)?;
-            reloading.activate(entry, &digest)
+            let text = crate::policy::shared_text(&config)?;
+            let told = self.opening.as_ref().map(Opening::told);
+            reloading.activate(entry, &text, told.as_ref())
         } else {
             core.record(entry).map(drop)
         };
-        if said.is_err() {
-            core.count_loss();
+        match said {
+            Err(error) if self.opening.as_ref().is_some_and(Opening::loosens) => {
+                let problem =
+                    format!("it would loosen what is in force, and that is not on record: {error}");
+                return Err(ConfigError::at("", problem).into());
+            }
+            Err(_) => core.count_loss(),
+            Ok(()) => {}
         }
         Ok(SecurityStack {
             since: self.trust_gate.now(),

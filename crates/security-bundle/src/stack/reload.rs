@@ -8,11 +8,12 @@ use serde_json::json;
 use trust_gate::{OperatorId, Raise, TrustLevel};
 
 use super::apply::{self, Applied};
-use super::{SecurityStack, StackError, checks};
+use super::standing::{self, Raised};
+use super::{SecurityStack, StackError, checks, opening};
 use crate::config::{ConfigDiff, ConfigError, SecurityStackConfig};
 use crate::journal::Acts;
 use crate::recorder::RecordError;
-use crate::rules::{Rules, consent_query};
+use crate::rules::Rules;
 
 /// What a reload may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -115,8 +116,13 @@ impl Reloading {
     }
 
     /// Says which configuration is in force from now on.
-    pub(super) fn activate(&self, entry: Entry<'_>, digest: &str) -> Result<(), RecordError> {
-        self.applied.activate(&self.acts, entry, digest, None)
+    pub(super) fn activate(
+        &self,
+        entry: Entry<'_>,
+        text: &[u8],
+        besides: Option<&serde_json::Value>,
+    ) -> Result<(), RecordError> {
+        self.applied.activate(&self.acts, entry, text, besides)
     }
 }
 
@@ -162,11 +168,17 @@ impl SecurityStack {
                 digest: new_policy.clone().into(),
                 version: None,
             });
-        let digest = crate::policy::shared_digest(&config)?;
-        let besides = json!({ "reload": { "old": old_policy, "new": new_policy } });
+        let text = crate::policy::shared_text(&config)?;
+        let loosens = opening::loosened(&diff);
+        let besides = json!({ "reload": {
+            "old": old_policy,
+            "new": new_policy,
+            "loosens": opening::named(&loosens),
+            "loosens_in_all": loosens.len(),
+        }});
         let Reloading { acts, applied, .. } = &self.reloading;
         applied
-            .activate(acts, entry, &digest, Some(&besides))
+            .activate(acts, entry, &text, Some(&besides))
             .map_err(|error| ReloadError::Unrecorded(error.to_string()))?;
         core.epoch
             .change(|| self.put_in_force(&before, &config, rules, by, reason))
@@ -186,24 +198,21 @@ impl SecurityStack {
         config: &SecurityStackConfig,
     ) -> Result<(), ReloadError> {
         let fresh = config.assignments.iter();
-        for grant in fresh.filter(|grant| !before.assignments.contains(grant)) {
-            let to = config.trust_gate.tiers.resolve(&grant.level);
-            let to = to.map_err(|error| ConfigError::at("trust.assignments", error))?;
-            let from = self.trust_gate.level(&grant.agent, &grant.scope).decayed;
-            if to > from {
-                return Err(ReloadError::WouldRaiseNow {
-                    agent: grant.agent.to_string(),
-                    scope: grant.scope.to_string(),
-                    from,
-                    to,
-                });
-            }
+        let fresh = fresh.filter(|grant| !before.assignments.contains(grant));
+        let raised = standing::raised(&self.trust_gate, &config.trust_gate.tiers, fresh)?;
+        if let Some(Raised { grant, from, to }) = raised.into_iter().next() {
+            return Err(ReloadError::WouldRaiseNow {
+                agent: grant.agent.to_string(),
+                scope: grant.scope.to_string(),
+                from,
+                to,
+            });
         }
         let fresh = config.grants.iter();
         for grant in fresh.filter(|grant| !before.grants.contains(grant)) {
             let extent = grant.extent();
             let was_given = before.grants.iter().any(|old| old.extent() == extent);
-            if was_given && !self.consents_to(extent) {
+            if was_given && !standing::consents_to(&self.consent, extent) {
                 return Err(ReloadError::WouldGiveAnew {
                     data_type: extent
                         .data_type
@@ -214,21 +223,6 @@ impl SecurityStack {
             }
         }
         Ok(())
-    }
-
-    /// Whether exactly this is consented to now.
-    fn consents_to(&self, extent: &consent::Extent) -> bool {
-        let (Some(agent), Some(data_type)) = (&extent.agent, &extent.data_type) else {
-            return false;
-        };
-        let query = consent_query(
-            agent,
-            data_type,
-            extent.purpose.as_ref(),
-            extent.subject.as_ref(),
-            extent.operation.as_ref(),
-        );
-        self.consent.check(&query).allowed()
     }
 
     fn put_in_force(

@@ -32,6 +32,7 @@ mod peers;
 #[cfg(feature = "metrics")]
 mod prometheus;
 mod reload;
+mod restart;
 mod revocation;
 #[cfg(all(unix, feature = "control"))]
 mod seat;

@@ -63,6 +63,19 @@ pub(super) fn compare(
     Ok(())
 }
 
+/// An agent, and the scope where it is not everywhere.
+pub(super) fn subject(agent: &AgentId, scope: &Scope) -> String {
+    format!("{agent}{}", place(scope))
+}
+
+fn place(scope: &Scope) -> String {
+    if scope.is_root() {
+        String::new()
+    } else {
+        format!(" in {scope}")
+    }
+}
+
 fn mode_text(mode: ScopeMode) -> &'static str {
     match mode {
         ScopeMode::Hierarchical => "hierarchical",
@@ -97,12 +110,7 @@ fn scopes_of_each<'a>(
 fn scopes_to_look_at(scopes: &BTreeSet<Scope>, within: bool) -> Vec<(Scope, String)> {
     let mut found = Vec::new();
     for scope in scopes {
-        let place = if scope.is_root() {
-            String::new()
-        } else {
-            format!(" in {scope}")
-        };
-        found.push((scope.clone(), place));
+        found.push((scope.clone(), place(scope)));
         if within && let Some(unnamed) = unnamed_within(scope, scopes) {
             found.push((unnamed, format!(" within {scope}")));
         }

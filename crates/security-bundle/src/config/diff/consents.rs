@@ -124,6 +124,12 @@ fn read(grants: &[Grant]) -> Result<Vec<Consent>, ConfigError> {
     grants.iter().enumerate().map(told).collect()
 }
 
+/// What a grant gives, in words.
+pub(super) fn text_of(grant: &Grant) -> Option<String> {
+    let read = read(std::slice::from_ref(grant)).ok()?;
+    read.first().map(Consent::text)
+}
+
 impl Consent {
     /// Whether it permits all that the other permits. Without a beginning it began when it was recorded: the old one before, the new
     /// one after any time that is still to come.

@@ -14,6 +14,7 @@ mod tools;
 use std::fmt;
 
 use serde::Serialize;
+use trust_gate::{AgentId, Scope, TrustLevel};
 
 use super::{ConfigError, SecurityStackConfig};
 
@@ -175,6 +176,37 @@ impl ConfigDiff {
         self.changes
             .iter()
             .filter(|change| change.direction == Direction::Loosens)
+    }
+}
+
+impl ConfigChange {
+    /// An agent's level that is raised from where it stands.
+    pub(crate) fn raised_level(
+        agent: &AgentId,
+        scope: &Scope,
+        from: TrustLevel,
+        to: TrustLevel,
+    ) -> Self {
+        Self {
+            direction: Direction::Loosens,
+            raises: true,
+            part: ConfigPart::Agent,
+            subject: agents::subject(agent, scope),
+            old: Some(from.to_string()),
+            new: Some(to.to_string()),
+        }
+    }
+
+    /// Consent that is given, and did not stand.
+    pub(crate) fn given_consent(grant: &consent::Grant) -> Self {
+        Self {
+            direction: Direction::Loosens,
+            raises: false,
+            part: ConfigPart::Consent,
+            subject: "consent.grants".to_owned(),
+            old: None,
+            new: consents::text_of(grant),
+        }
     }
 }
 
