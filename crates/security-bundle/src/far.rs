@@ -75,6 +75,21 @@ pub(crate) enum Question {
         detail: String,
     },
     Losses {},
+    /// Answered once all is stored that was in the log's queue.
+    Awake {},
+}
+
+impl Question {
+    /// The end of a call that nobody got a permit for.
+    pub(crate) fn end_of_nothing(record: Uuid, action: Box<Description>) -> Self {
+        Self::End {
+            record,
+            action,
+            ending: Ended::Cancelled,
+            spent: Spent::Nothing,
+            why: None,
+        }
+    }
 }
 
 /// How an action ended.
@@ -174,13 +189,8 @@ impl Drop for Asking<'_> {
         let Some(record) = self.record else {
             return;
         };
-        drop(self.far.tell(Question::End {
-            record,
-            action: Box::new(self.action.0.described.clone()),
-            ending: Ended::Cancelled,
-            spent: Spent::Nothing,
-            why: None,
-        }));
+        let action = Box::new(self.action.0.described.clone());
+        drop(self.far.tell(Question::end_of_nothing(record, action)));
     }
 }
 

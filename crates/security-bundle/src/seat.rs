@@ -4,7 +4,10 @@
 mod chair;
 mod desk;
 mod operator;
+mod patience;
 mod service;
+#[cfg(test)]
+mod tests;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -20,6 +23,7 @@ use uuid::Uuid;
 
 use self::chair::{Chair, Engine};
 use self::desk::Desk;
+use self::patience::BEAT;
 use self::service::Door;
 use crate::config::{ConfigError, SecurityStackConfig};
 use crate::control::{self, Client, ConnectError, Hello, Role, Server};
@@ -126,6 +130,18 @@ impl Seat {
             stop: Some(stop),
             thread: Some(thread),
         })
+    }
+
+    /// How long calls of this process wait for an owner that neither answers nor goes, since its process is stopped or its disk hangs;
+    /// ten seconds where nobody says otherwise, and a twentieth of a second at least.
+    ///
+    /// After that an action is denied with the code `owner_silent`, and the end of one is
+    /// [`Unconfirmed`](crate::SettleError::Unconfirmed). What the owner may have begun it is told to give back, and until it has, nothing
+    /// more is begun there. Whoever waits for an operator's approval waits on while the owner is well.
+    #[must_use]
+    pub fn answer_within(self, wait: Duration) -> Self {
+        self.chair.patience().set(wait);
+        self
     }
 
     /// What agent-side code gets: the same guard whoever owns the directory.
@@ -297,6 +313,7 @@ impl Candidate {
     fn keep(self, chair: &Chair, mut open: Option<Open>, stopped: &Receiver<()>) {
         let _leaving = Leaving(chair);
         let is_over = || stopped.recv_timeout(LOOK) != Err(RecvTimeoutError::Timeout);
+        let mut since_beat = Duration::ZERO;
         loop {
             match chair.engine() {
                 Engine::Owner(_) => {
@@ -307,6 +324,11 @@ impl Candidate {
                 Engine::Joined(client) if !client.is_closed() => {
                     if is_over() {
                         break;
+                    }
+                    since_beat = since_beat.saturating_add(LOOK);
+                    if since_beat >= BEAT {
+                        since_beat = Duration::ZERO;
+                        chair.patience().beat();
                     }
                 }
                 _ => {

@@ -194,6 +194,7 @@ fn text_of(decision: &Decision) -> String {
         | "unavailable"
         | "no_owner"
         | "owner_gone"
+        | "owner_silent"
         | "not_asked" => " Nothing is wrong with the call; try again later or tell the operator.",
         _ if decision.stage() == Some(Stage::Consent) => {
             " Ask the person for consent, or go on without this data."

@@ -27,9 +27,8 @@ pub(crate) enum Known {
 }
 
 impl Known {
-    /// Blocks until what is on its way into the log is in it.
+    /// What was on its way into the log when the question came must be in it: that is waited for before this.
     pub(crate) fn of(log: &AuditLog, record: Uuid) -> Result<Self, String> {
-        log.flush().map_err(|error| error.to_string())?;
         let entries = log.get(record).map_err(|error| error.to_string())?;
         let intent = entries.iter().find(|entry| entry.kind() == Kind::Decision);
         let Some(intent) = intent else {

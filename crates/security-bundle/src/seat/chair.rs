@@ -2,16 +2,19 @@
 
 use std::fmt;
 use std::future::Future;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
 use std::thread;
 
 use arc_swap::ArcSwap;
 use audit_trail::{AuditError, AuditLog};
-use tokio::sync::{oneshot, watch};
+use serde_json::value::RawValue;
+use tokio::sync::watch;
 use uuid::Uuid;
 
 use super::desk::Desk;
+use super::patience::{Asked, Patience};
 use super::service::Request;
 use crate::blocking;
 use crate::control::{CallError, Client, decode, encode};
@@ -44,6 +47,7 @@ struct Inner {
     observers: Arc<Observers>,
     /// Gives ids; nothing is written to it.
     ids: AuditLog,
+    patience: Patience,
 }
 
 impl fmt::Debug for Chair {
@@ -66,7 +70,12 @@ impl Chair {
             rules: ArcSwap::from_pointee(rules),
             observers,
             ids: AuditLog::builder().build()?,
+            patience: Patience::default(),
         })))
+    }
+
+    pub(super) fn patience(&self) -> &Patience {
+        &self.0.patience
     }
 
     pub(super) fn seat(&self, engine: Engine) {
@@ -92,21 +101,27 @@ impl Chair {
                         question: question.clone(),
                         again,
                     });
-                    let answer = match request {
-                        Ok(request) => client.call(request).await,
-                        Err(refusal) => Err(refusal.into()),
+                    let heard = match request {
+                        Ok(request) => self.heard(&client, request, &question).await,
+                        Err(refusal) => Heard::Answer(Err(refusal.into())),
                     };
-                    match answer {
-                        Ok(reply) => {
+                    match heard {
+                        Heard::Answer(Ok(reply)) => {
                             return decode(&reply).unwrap_or_else(|refusal| {
                                 Reply::failed(&refusal.code, &refusal.message)
                             });
                         }
-                        Err(CallError::Gone(_)) => again = true,
-                        Err(CallError::Refused(refusal)) => {
+                        Heard::Answer(Err(CallError::Gone(_))) => again = true,
+                        Heard::Answer(Err(CallError::Refused(refusal))) => {
                             return Reply::failed(&refusal.code, &refusal.message);
                         }
-                        Err(error) => return Reply::failed("not_asked", error),
+                        Heard::Answer(Err(error)) => return Reply::failed("not_asked", error),
+                        Heard::Nothing(asked) => {
+                            if asked == Asked::Already {
+                                self.give_up(question);
+                            }
+                            return self.silence();
+                        }
                     }
                 }
             }
@@ -114,6 +129,99 @@ impl Chair {
                 return Reply::failed("no_owner", "this process has left the data directory");
             }
         }
+    }
+}
+
+/// What came of a question to the owner.
+enum Heard {
+    Answer(Result<Box<RawValue>, CallError>),
+    /// Nothing, for as long as this process waits.
+    Nothing(Asked),
+}
+
+impl Chair {
+    /// The owner's answer, if it comes in time. How a call ended is told for as long as it takes: whoever waits for that has a limit
+    /// of their own.
+    async fn heard(&self, client: &Client, request: Box<RawValue>, question: &Question) -> Heard {
+        if matches!(question, Question::End { .. }) {
+            return Heard::Answer(client.call(request).await);
+        }
+        let patience = &self.0.patience;
+        let mut over = pin!(self.over());
+        tokio::select! {
+            biased;
+            () = patience.nothing_given_up() => {}
+            () = &mut over => return Heard::Nothing(Asked::NotYet),
+        }
+        let mut call = pin!(client.call(request));
+        loop {
+            tokio::select! {
+                biased;
+                answer = &mut call => return Heard::Answer(answer),
+                () = &mut over => {}
+            }
+            // Operators may take their time, as long as the owner is there to hear them.
+            let waits = matches!(question, Question::Authorize { waits: true, .. });
+            if !waits || !self.is_awake(client).await {
+                return Heard::Nothing(Asked::Already);
+            }
+            over.set(self.over());
+        }
+    }
+
+    /// Whether the owner still answers, and its log still takes what it is given.
+    async fn is_awake(&self, client: &Client) -> bool {
+        let question = Question::Awake {};
+        let Ok(request) = encode(&Request::Ask {
+            question,
+            again: false,
+        }) else {
+            return false;
+        };
+        tokio::select! {
+            biased;
+            // Also where it is gone: then the call hears of that.
+            _ = client.call(request) => true,
+            () = self.over() => false,
+        }
+    }
+
+    /// Done when a call has waited as long as it may, or when this process has left the directory.
+    async fn over(&self) {
+        let mut engine = self.0.engine.subscribe();
+        let nobody = async {
+            let nobody = |engine: &Engine| matches!(engine, Engine::Nobody(_));
+            drop(engine.wait_for(nobody).await);
+        };
+        tokio::select! {
+            () = self.0.patience.over() => {}
+            () = nobody => {}
+        }
+    }
+
+    fn silence(&self) -> Reply {
+        match self.engine() {
+            Engine::Nobody(why) => Reply::failed("no_owner", why),
+            _ => Reply::failed(
+                "owner_silent",
+                "the owner of the data directory does not answer; look whether its process is stopped or its disk hangs",
+            ),
+        }
+    }
+
+    /// Has the owner end a call that was given up, which it may have begun: nothing ran. Until it says so nothing else is begun there.
+    fn give_up(&self, question: Question) {
+        let Question::Authorize { record, action, .. } = question else {
+            return;
+        };
+        let question = Question::end_of_nothing(record, action);
+        let given_up = self.0.patience.give_up();
+        let chair = self.clone();
+        drop(Telling::begin(async move {
+            let reply = chair.asked(question).await;
+            drop(given_up);
+            reply
+        }));
     }
 }
 
@@ -149,21 +257,63 @@ impl Far for Chair {
     }
 
     fn tell(&self, question: Question) -> Pin<Box<dyn Future<Output = Reply> + Send>> {
-        let (reply, told) = oneshot::channel();
+        let mut telling = Telling::begin(self.clone().asked(question));
         let chair = self.clone();
-        let asking = thread::Builder::new()
-            .name("stack-outcome".to_owned())
-            .spawn(move || {
-                // Nobody may be left to hear it.
-                reply.send(chair.ask_blocking(question)).ok();
-            });
         Box::pin(async move {
-            match asking {
-                Ok(_) => told.await.unwrap_or_else(|_| {
-                    Reply::failed("internal_error", "the thread that told it has died")
-                }),
-                Err(error) => Reply::failed("internal_error", error),
+            tokio::select! {
+                biased;
+                reply = telling.answer() => reply,
+                // It goes on being told.
+                () = chair.over() => chair.silence(),
             }
         })
+    }
+}
+
+/// Something that must be told, whether or not somebody waits for the answer.
+///
+/// Whoever waits does the work itself, for a new thread may be kept waiting by a busy system for longer than all the rest takes;
+/// there is one only where nobody waits any more.
+struct Telling {
+    told: Option<Pin<Box<dyn Future<Output = Reply> + Send>>>,
+    /// Where it was there at once.
+    reply: Option<Reply>,
+}
+
+impl Telling {
+    /// It is under way once this returns.
+    fn begin(told: impl Future<Output = Reply> + Send + 'static) -> Self {
+        let mut told: Pin<Box<dyn Future<Output = Reply> + Send>> = Box::pin(told);
+        let mut context = Context::from_waker(Waker::noop());
+        match told.as_mut().poll(&mut context) {
+            Poll::Ready(reply) => Self {
+                told: None,
+                reply: Some(reply),
+            },
+            Poll::Pending => Self {
+                told: Some(told),
+                reply: None,
+            },
+        }
+    }
+
+    async fn answer(&mut self) -> Reply {
+        if let Some(told) = &mut self.told {
+            self.reply = Some(told.await);
+            self.told = None;
+        }
+        let again = || Reply::failed("internal_error", "it was answered before");
+        self.reply.take().unwrap_or_else(again)
+    }
+}
+
+impl Drop for Telling {
+    fn drop(&mut self) {
+        let Some(told) = self.told.take() else {
+            return;
+        };
+        let thread = thread::Builder::new().name("stack-outcome".to_owned());
+        // Without a thread the hold settles when its time is up.
+        drop(thread.spawn(move || drop(blocking::wait_for(told))));
     }
 }

@@ -4,7 +4,9 @@ use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Poll;
+use std::thread;
 
+use tokio::sync::oneshot;
 use uuid::Uuid;
 
 use crate::action::{Action, Description};
@@ -197,7 +199,26 @@ impl Desk {
                 Err(error) => Reply::failed("audit_unavailable", error),
             },
             Question::Losses {} => Reply::Losses(self.stack.guard().losses()),
+            Question::Awake {} => match self.flushed().await {
+                Ok(()) => Reply::Yes,
+                Err(problem) => Reply::failed("audit_unavailable", problem),
+            },
         }
+    }
+
+    /// Returns once what was on its way into the log is in it. Others are answered meanwhile: the disk may hang.
+    async fn flushed(&self) -> Result<(), String> {
+        if self.stack.audit.backlog() == 0 {
+            return Ok(());
+        }
+        let (done, is_done) = oneshot::channel();
+        let audit = self.stack.audit.clone();
+        let flush = move || done.send(audit.flush().map_err(|error| error.to_string()));
+        let thread = thread::Builder::new().name("stack-flush".to_owned());
+        let thread = thread.spawn(flush).map_err(|error| error.to_string())?;
+        drop(thread);
+        let died = |_| Err("the thread that waited for the log has died".to_owned());
+        is_done.await.unwrap_or_else(died)
     }
 
     fn described(&self, description: Description) -> Result<Action, Reply> {
@@ -217,6 +238,9 @@ impl Desk {
             return Reply::failed("internal_error", "a call of this id is under way");
         };
         if again {
+            if let Err(problem) = self.flushed().await {
+                return Reply::failed("internal_error", problem);
+            }
             match Known::of(&self.stack.audit, record) {
                 Ok(Known::No) => {}
                 Ok(Known::Open { intent, .. }) if core::permits(&intent, action) => {
@@ -313,6 +337,9 @@ impl Desk {
         spent: Spent,
         why: Option<String>,
     ) -> Reply {
+        if let Err(problem) = self.flushed().await {
+            return Reply::failed("not_settled", problem);
+        }
         let core = self.core();
         let why = why.as_deref();
         let ended = core.end_orphan(&self.stack.audit, record, action, ending, spent, why);

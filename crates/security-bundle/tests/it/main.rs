@@ -38,6 +38,8 @@ mod revocation;
 mod seat;
 mod seed_000;
 mod seed_004;
+#[cfg(all(unix, feature = "control"))]
+mod silent_owner;
 #[cfg(feature = "tracing")]
 mod spans;
 mod support;

@@ -1,0 +1,160 @@
+//! Who joined an owner that is there and does not answer: its disk hangs, or its answer comes too late.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+use serde_json::value::RawValue;
+use tempfile::TempDir;
+
+use super::desk::Desk;
+use super::service::{Door, Joined};
+use super::{OperatorLine, Seat, socket_of};
+use crate::control::{Hello, Peer, Refusal, Server, Service};
+use crate::faults::{Fault, Faulty, Plan};
+use crate::{Denied, Permit, SecurityStack, SecurityStackConfig};
+
+const CALLS: usize = 10;
+
+fn config(directory: &Path) -> SecurityStackConfig {
+    let mut config = SecurityStackConfig::from_toml_str(
+        r#"
+        [[trust.assignments]]
+        agent = "bot"
+        level = "L4"
+        assigned_by = "ops@example.com"
+
+        [[trust.tools]]
+        tool = "read_*"
+        required_level = "L1"
+        effect = "read_public"
+
+        [[budget.budgets]]
+        id = "shared"
+        calls = 10
+        period = "lifetime"
+
+        [[budget.tools]]
+        tool = "*"
+        budget = "shared"
+        "#,
+    )
+    .unwrap();
+    config.data_dir = Some(directory.to_owned());
+    config
+}
+
+/// An owner whose log fails as it is told to, and one that joined it.
+struct Place {
+    joined: Seat,
+    plan: Arc<Plan>,
+    _server: Server,
+    dir: TempDir,
+}
+
+fn place<S: Service>(service: impl FnOnce(Door) -> S) -> Place {
+    let dir = tempfile::tempdir().unwrap();
+    let config = config(dir.path());
+    let plan = Arc::<Plan>::default();
+    let through = Arc::clone(&plan);
+    let stack = SecurityStack::builder(config.clone())
+        .recording_through(|log| Arc::new(Faulty { log, plan: through }))
+        .build()
+        .unwrap();
+    let door = Door {
+        desk: Arc::new(Desk::new(Arc::new(stack))),
+        configuration: crate::policy::shared_digest(&config).unwrap(),
+        is_closing: Arc::new(AtomicBool::new(false)),
+    };
+    let server = Server::bind(&socket_of(dir.path()), Arc::new(service(door))).unwrap();
+    let joined = Seat::take(config).unwrap();
+    assert!(!joined.is_owner());
+    Place {
+        joined: joined.answer_within(Duration::from_millis(100)),
+        plan,
+        _server: server,
+        dir,
+    }
+}
+
+fn call(seat: &Seat) -> Result<Permit, Denied> {
+    let guard = seat.guard();
+    let action = guard.action("bot").session("s").tool("read_file");
+    guard.authorize_blocking(&action.build().unwrap())
+}
+
+/// All that the budget has, once the owner answers again.
+fn all(seat: &Seat) -> usize {
+    let mut permits = Vec::new();
+    loop {
+        match call(seat) {
+            Ok(permit) => permits.push(permit),
+            Err(denied) if denied.code() == "owner_silent" => {}
+            Err(denied) => {
+                assert_eq!(denied.code(), "exceeds_budget");
+                break;
+            }
+        }
+    }
+    let count = permits.len();
+    for permit in permits {
+        permit.cancel_blocking().unwrap();
+    }
+    count
+}
+
+#[test]
+fn an_owner_whose_disk_hangs_holds_nothing_for_those_it_does_not_answer() {
+    let place = place(|door| door);
+    drop(call(&place.joined).unwrap().cancel_blocking().unwrap());
+    place.plan.arm(1, Fault::Hangs);
+    for _ in 0..3 {
+        assert_eq!(call(&place.joined).unwrap_err().code(), "owner_silent");
+    }
+    // Operators are heard all the same.
+    let line = OperatorLine::connect(place.dir.path(), "test").unwrap();
+    let listed = serde_json::from_str(r#"{"approvals":{"list":{}}}"#).unwrap();
+    drop(line.perform(&listed).unwrap());
+    place.plan.release();
+    assert_eq!(all(&place.joined), CALLS);
+}
+
+/// Answers later than anybody waits for it.
+struct Late(Door);
+
+impl Service for Late {
+    type Seat = Joined;
+
+    fn join(&self, hello: Hello, peer: Peer) -> Result<Joined, Refusal> {
+        self.0.join(hello, peer)
+    }
+
+    async fn handle(
+        &self,
+        seat: &Arc<Joined>,
+        request: Box<RawValue>,
+    ) -> Result<Box<RawValue>, Refusal> {
+        let is_late = request.get().contains("\"late\"");
+        let answer = self.0.handle(seat, request).await;
+        if is_late {
+            // The whole process: that nobody waits any more is read after that.
+            std::thread::sleep(Duration::from_millis(400));
+        }
+        answer
+    }
+
+    fn stranger(&self, peer: Peer) {
+        self.0.stranger(peer);
+    }
+}
+
+#[test]
+fn a_permit_that_comes_too_late_is_given_back() {
+    let place = place(Late);
+    let guard = place.joined.guard();
+    let action = guard.action("bot").session("late").tool("read_file");
+    let denied = guard.authorize_blocking(&action.build().unwrap());
+    assert_eq!(denied.unwrap_err().code(), "owner_silent");
+    assert_eq!(all(&place.joined), CALLS);
+}
