@@ -5,6 +5,7 @@
 mod bench;
 mod beside;
 mod faulty;
+mod half;
 mod hanging;
 mod scenarios;
 mod stages;

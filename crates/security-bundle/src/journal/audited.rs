@@ -20,8 +20,16 @@ pub(crate) struct Audited<S, E> {
 /// What is locked while an act is written, so that whoever reads the journal under the lock sees all that is in the log.
 pub(crate) struct Book<S, E> {
     pub(crate) journal: S,
-    /// Acts that are in the log already, though not all that came with them: a component hands those over again.
+    /// Acts that are in the log already, though not all that came with them: a component hands those over again, and has them in
+    /// force meanwhile. They are the next ones after the journal's.
     recorded: Vec<(E, Recorded)>,
+}
+
+impl<S, E: PartialEq + Clone> Book<S, E> {
+    /// Acts that stand in the log and not in the journal yet: a snapshot without them would lose them.
+    pub(crate) fn ahead(&self) -> Vec<E> {
+        self.recorded.iter().map(|(act, _)| act.clone()).collect()
+    }
 }
 
 impl<S: Clone, E: PartialEq + Clone> Audited<S, E> {

@@ -1,6 +1,7 @@
 //! Keeps snapshots while the stack runs, and the last one when it is closed, so that opening reads little.
 
 use std::path::PathBuf;
+use std::sync::Mutex;
 use std::sync::mpsc::{RecvTimeoutError, SyncSender, sync_channel};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
@@ -14,6 +15,7 @@ use super::apply::Applied;
 use super::parts::{ConsentBook, TrustBook};
 use super::snapshot::Shot;
 use crate::hex::hex;
+use crate::journal::Book;
 
 /// After how many entries another snapshot is made: what opening reads at most, or little more.
 const EVERY: u64 = 50_000;
@@ -41,18 +43,20 @@ impl Source {
         self.audit.flush()?;
         // Whatever stands before this place is in the components: each writes its entry and changes its state under one lock.
         let size = self.audit.reader().size()?;
-        let trust = self.trust.lock().map_err(|_| POISONED)?.journal.clone();
-        let consent = self.consent.lock().map_err(|_| POISONED)?.journal.clone();
+        let (trust, trust_ahead) = read(&self.trust)?;
+        let (consent, consent_ahead) = read(&self.consent)?;
         let mut acts = Vec::new();
         trust.replay(trust_gate::Revision::ZERO, &mut |event| {
             acts.push(event);
             Ok(())
         })?;
+        add(&mut acts, trust_ahead);
         let mut records = Vec::new();
         consent.replay(consent::Revision::ZERO, &mut |event| {
             records.push(event);
             Ok(())
         })?;
+        add(&mut records, consent_ahead);
         let shot = Shot {
             version: Shot::VERSION,
             size,
@@ -67,6 +71,19 @@ impl Source {
         };
         shot.keep(&self.folder, &self.key)?;
         Ok(size)
+    }
+}
+
+/// A component's journal, and what stands in the log and not in it yet.
+fn read<S: Clone, E: PartialEq + Clone>(book: &Mutex<Book<S, E>>) -> Result<(S, Vec<E>), Problem> {
+    let book = book.lock().map_err(|_| POISONED)?;
+    Ok((book.journal.clone(), book.ahead()))
+}
+
+/// Unless the journal has got there meanwhile.
+fn add<E: PartialEq>(acts: &mut Vec<E>, ahead: Vec<E>) {
+    if ahead.iter().all(|act| !acts.contains(act)) {
+        acts.extend(ahead);
     }
 }
 
