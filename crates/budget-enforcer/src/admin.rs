@@ -9,7 +9,7 @@ use crate::engine::Engine;
 use crate::error::{BudgetError, Poisoned};
 use crate::event::Act;
 use crate::id::{BudgetId, OperatorId};
-use crate::journal::{Revision, StoreError};
+use crate::journal::Revision;
 use crate::node::State;
 use crate::options::CallOptions;
 use crate::period::Period;
@@ -137,9 +137,9 @@ impl BudgetAdmin {
                     spec: spec.clone(),
                     tree,
                 };
-                Ok(self.engine.core.writer.write_always(at, self.meta(), act)?)
+                Ok(self.engine.core.writer.write_stored(at, self.meta(), act)?)
             });
-        self.stored(created, BudgetError::Store)
+        self.done(created)
     }
 
     /// Sets the limits of a budget, all of them. What was spent stays spent, and holds stay; overspending that has room now is covered.
@@ -198,18 +198,20 @@ impl BudgetAdmin {
                     period,
                     limits,
                 };
-                match self
-                    .engine
-                    .core
-                    .writer
-                    .write_always(locked.at(), self.meta(), act)
-                {
+                let narrowed = old.tighter(&limits);
+                let writer = &self.engine.core.writer;
+                let only_narrows = narrowed == limits;
+                let written = if only_narrows {
+                    writer.write_always(locked.at(), self.meta(), act)
+                } else {
+                    writer.write_stored(locked.at(), self.meta(), act)
+                };
+                match written {
                     Ok(revision) => {
                         locked.set_limits(period, limits);
-                        Ok(revision)
+                        Ok((revision, only_narrows))
                     }
                     Err(error) => {
-                        let narrowed = old.tighter(&limits);
                         if narrowed == old {
                             return Err(BudgetError::Store(error));
                         }
@@ -218,7 +220,7 @@ impl BudgetAdmin {
                     }
                 }
             })?;
-        self.stored(updated, BudgetError::NotStored)
+        self.acknowledge(updated)
     }
 
     /// Sets the template of the sessions that are opened from now on, and lowers the limits of open ones where they are above it; it raises none. `None`:
@@ -251,9 +253,9 @@ impl BudgetAdmin {
         let now = self.engine.core.time.now();
         let set = self.engine.set_template(limits, now, || {
             let act = Act::SessionTemplateSet { limits };
-            self.engine.core.writer.write_always(now, self.meta(), act)
+            self.engine.core.writer.write_stored(now, self.meta(), act)
         });
-        self.stored(set, BudgetError::NotStored)
+        self.done(set)
     }
 
     /// Refuses everything on an envelope and what is under it, until it is resumed. Holds that were taken before can still be settled.
@@ -309,24 +311,31 @@ impl BudgetAdmin {
                 self.engine
                     .core
                     .writer
-                    .write_always(shown, meta, Act::ClockAccepted {})?;
+                    .write_stored(shown, meta, Act::ClockAccepted {})?;
             self.engine.core.time.accept(shown);
             for tree in &mut trees {
                 tree.accept_clock(shown);
             }
             Ok(revision)
         })?;
-        self.stored(accepted, BudgetError::NotStored)
+        self.done(accepted)
     }
 
-    /// Acknowledges an act, once it is stored.
-    fn stored(
+    /// Acknowledges an act that is in force: one that only narrows once it is stored, any other is stored already.
+    fn acknowledge(
         &self,
-        act: Result<Revision, BudgetError>,
-        failed: impl FnOnce(StoreError) -> BudgetError,
+        act: Result<(Revision, bool), BudgetError>,
     ) -> Result<Revision, BudgetError> {
+        let (revision, only_narrows) = act?;
+        if only_narrows {
+            let stored = self.engine.core.writer.sync(revision);
+            stored.map_err(BudgetError::NotStored)?;
+        }
+        self.done(Ok(revision))
+    }
+
+    fn done(&self, act: Result<Revision, BudgetError>) -> Result<Revision, BudgetError> {
         let revision = act?;
-        self.engine.core.writer.sync(revision).map_err(failed)?;
         self.engine.offer_snapshot();
         Ok(revision)
     }
@@ -347,22 +356,24 @@ impl BudgetAdmin {
                 if old == State::Closed {
                     return Err(BudgetError::Closed(envelope.clone()));
                 }
-                let stored = self
-                    .engine
-                    .core
-                    .writer
-                    .write_always(locked.at(), self.meta(), act);
                 let is_narrower = state != State::Active;
+                let writer = &self.engine.core.writer;
+                let stored = if is_narrower {
+                    writer.write_always(locked.at(), self.meta(), act)
+                } else {
+                    writer.write_stored(locked.at(), self.meta(), act)
+                };
                 if stored.is_ok() || is_narrower {
                     locked.set_state(state);
                 }
+                let stored = stored.map(|revision| (revision, is_narrower));
                 stored.map_err(if is_narrower {
                     BudgetError::NotStored
                 } else {
                     BudgetError::Store
                 })
             })?;
-        self.stored(set, BudgetError::NotStored)
+        self.acknowledge(set)
     }
 
     fn meta(&self) -> Meta {

@@ -63,7 +63,8 @@ pub trait BudgetJournal: Send + Sync + 'static {
     fn append(&self, expected: Revision, events: &[Event]) -> Result<(), StoreError>;
 
     /// Returns once everything up to `revision` is stored for good. Called with nothing locked, before anything is
-    /// acknowledged; many callers wait at once, so that one write can serve them all. The default: whatever `append` took is.
+    /// acknowledged; many callers wait at once, so that one write can serve them all. Only where an operator widens something the trees that it
+    /// changes are locked, for that is in force once it is stored and not before: it must not call the enforcer. The default: whatever `append` took is.
     ///
     /// # Errors
     /// Whatever keeps it from storing. From then on it must take nothing more, for what it has taken is in force in memory.

@@ -76,7 +76,8 @@ impl Writer {
         self.keeps_spending
     }
 
-    /// Waits until everything up to `revision` is stored. Never with a lock held: others that wait are served by the same write.
+    /// Waits until everything up to `revision` is stored. Not with a lock held, but for [`write_stored`](Self::write_stored): others that wait are
+    /// served by the same write.
     pub(crate) fn sync(&self, revision: Revision) -> Result<(), StoreError> {
         match &self.journal {
             Some(journal) if revision > Revision::ZERO => journal.sync(revision),
@@ -96,6 +97,19 @@ impl Writer {
             return Err(StoreError::failed(why));
         }
         self.sync(self.revision().map_err(StoreError::failed)?)
+    }
+
+    /// Writes what an operator widens, and waits until it is stored: it is in force only then. The one wait with a lock held, for nothing may be
+    /// decided in between; it is rare.
+    pub(crate) fn write_stored(
+        &self,
+        at: Moment,
+        meta: Meta,
+        act: Act,
+    ) -> Result<Revision, StoreError> {
+        let revision = self.write_always(at, meta, act)?;
+        self.sync(revision)?;
+        Ok(revision)
     }
 
     /// Writes what an operator does, which has a revision in any case.
