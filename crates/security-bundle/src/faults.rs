@@ -7,6 +7,7 @@ mod beside;
 mod faulty;
 mod half;
 mod hanging;
+mod reloading;
 mod scenarios;
 mod stages;
 

@@ -12,6 +12,7 @@ mod parts;
 mod reload;
 pub(crate) mod snapshot;
 mod standing;
+mod take_back;
 
 use std::fmt;
 use std::sync::Arc;

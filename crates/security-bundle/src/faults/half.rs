@@ -19,12 +19,17 @@ fn half_a_batch(bench: &Bench) {
         .quarantine(&agent(), &Scope::root(), &ops(), "odd")
         .unwrap_err();
     let (calls, has_struck) = bench.plan.disarm();
-    assert!(has_struck && calls[..] == [Call::Take, Call::Take], "{calls:?}");
+    assert!(
+        has_struck && calls[..] == [Call::Take, Call::Take],
+        "{calls:?}"
+    );
 }
 
 fn history(bench: &Bench) -> Vec<&'static str> {
     let trust = bench.stack().admin().trust();
-    let events = trust.history(&trust_gate::HistoryFilter::default()).unwrap();
+    let events = trust
+        .history(&trust_gate::HistoryFilter::default())
+        .unwrap();
     events.iter().map(|event| event.act.kind().code()).collect()
 }
 
@@ -55,7 +60,13 @@ fn the_rest_of_a_batch_is_stored_once_with_what_comes_next() {
         half_a_batch(&bench);
         let trust = bench.stack().admin().trust();
         trust
-            .cap(&agent(), &Scope::root(), TrustLevel::Monitor, &ops(), "less")
+            .cap(
+                &agent(),
+                &Scope::root(),
+                TrustLevel::Monitor,
+                &ops(),
+                "less",
+            )
             .unwrap();
         let before = history(&bench);
         assert_eq!(before[before.len() - 3..], ["revoke", "quarantine", "cap"]);

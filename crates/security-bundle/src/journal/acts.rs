@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use audit_trail::Entry;
+use audit_trail::{Entry, Ext};
 
 use super::line::LineOf;
 use super::under_way;
@@ -35,6 +35,16 @@ impl Acts {
         besides: Option<&serde_json::Value>,
     ) -> Result<Recorded, RecordError> {
         self.0.record(entry.ext(line.ext(besides)?))
+    }
+
+    /// Puts an entry into the log's queue that tells of no change of state.
+    pub(crate) fn note(
+        &self,
+        entry: Entry<'_>,
+        besides: &serde_json::Value,
+    ) -> Result<Recorded, RecordError> {
+        let ext = Ext::encode(besides).map_err(RecordError::new)?;
+        self.0.record(entry.ext(ext))
     }
 
     /// Returns once the entry, and with it all before it, is stored: acts are rare, and whoever made one waits for it. In the

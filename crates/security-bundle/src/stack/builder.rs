@@ -237,7 +237,7 @@ impl SecurityStackBuilder {
             opening: None,
             clock,
         };
-        let reloading = Reloading::new(acts, applied);
+        let reloading = Reloading::new(acts, applied, false);
         wired.into_stack(config, &audit, admin, reloading, None)
     }
 
@@ -327,7 +327,7 @@ impl SecurityStackBuilder {
         let applied = Applied::new(true, restored.applied, restored.activated, folder);
         if self.keeps_rules {
             // Nor does it make snapshots: what they may forget is for the configuration to say.
-            let reloading = Reloading::new(acts, applied);
+            let reloading = Reloading::new(acts, applied, true);
             return wired.into_stack(config, &audit, admin, reloading, None);
         }
         // What a reload or an earlier configuration said of sessions stands in the log.
@@ -356,7 +356,7 @@ impl SecurityStackBuilder {
                 .map_err(StackError::io(directory, "no thread can be started"))
         });
         let keeper = keeper.transpose()?;
-        let reloading = Reloading::new(acts, applied);
+        let reloading = Reloading::new(acts, applied, false);
         wired.into_stack(config, &audit, admin, reloading, keeper)
     }
 }

@@ -5,10 +5,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use audit_trail::{Entry, Kind, Policy};
 use serde_json::json;
-use trust_gate::{OperatorId, Raise, TrustLevel};
+use trust_gate::{OperatorId, TrustLevel};
 
 use super::apply::{self, Applied};
 use super::standing::{self, Raised};
+use super::take_back::take_back;
 use super::{SecurityStack, StackError, checks, opening};
 use crate::config::{ConfigDiff, ConfigError, SecurityStackConfig};
 use crate::journal::Acts;
@@ -74,6 +75,11 @@ pub enum ReloadError {
         /// For which data.
         data_type: String,
     },
+    /// The stack was [opened for an operator](SecurityStack::open_for_operator), under the rules that the log holds.
+    #[error(
+        "the stack was opened for an operator's acts and goes by the rules that its log holds; start it with the configuration instead"
+    )]
+    ForOperator,
     /// It changes something that a running stack cannot change.
     #[error("`{0}` cannot be changed while the stack runs; restart it")]
     Fixed(&'static str),
@@ -102,15 +108,18 @@ fn told(diff: &ConfigDiff) -> String {
 pub(super) struct Reloading {
     acts: Acts,
     applied: Applied,
+    /// Whether the rules that the log holds stay, whatever a configuration says.
+    keeps_rules: bool,
     /// One at a time.
     one: Mutex<()>,
 }
 
 impl Reloading {
-    pub(super) fn new(acts: Acts, applied: Applied) -> Self {
+    pub(super) fn new(acts: Acts, applied: Applied, keeps_rules: bool) -> Self {
         Self {
             acts,
             applied,
+            keeps_rules,
             one: Mutex::default(),
         }
     }
@@ -123,6 +132,11 @@ impl Reloading {
         besides: Option<&serde_json::Value>,
     ) -> Result<(), RecordError> {
         self.applied.activate(&self.acts, entry, text, besides)
+    }
+
+    fn record(&self, entry: Entry<'_>, besides: &serde_json::Value) -> Result<(), RecordError> {
+        let recorded = self.acts.note(entry, besides)?;
+        self.acts.stored(&recorded)
     }
 }
 
@@ -143,6 +157,9 @@ impl SecurityStack {
         reason: &str,
         raises: Raises,
     ) -> Result<Reloaded, ReloadError> {
+        if self.reloading.keeps_rules {
+            return Err(ReloadError::ForOperator);
+        }
         let one = &self.reloading.one;
         let _alone = one.lock().unwrap_or_else(PoisonError::into_inner);
         let before = self.config();
@@ -161,13 +178,10 @@ impl SecurityStack {
         let old = core.rules.load_full();
         let rules = Rules::new(&config, old.stack_mark(), has_template)?;
         let (old_policy, new_policy) = (old.policy.to_string(), rules.policy.to_string());
+        // What somebody has set about to do, and further below what has come of it.
         let entry = Entry::admin(Kind::PolicyChange, by)
             .named("reload")
-            .reason_lossy(reason)
-            .policy(Policy {
-                digest: new_policy.clone().into(),
-                version: None,
-            });
+            .reason_lossy(reason);
         let text = crate::policy::shared_text(&config)?;
         let loosens = opening::loosened(&diff);
         let besides = json!({ "reload": {
@@ -176,12 +190,23 @@ impl SecurityStack {
             "loosens": opening::named(&loosens),
             "loosens_in_all": loosens.len(),
         }});
-        let Reloading { acts, applied, .. } = &self.reloading;
-        applied
-            .activate(acts, entry, &text, Some(&besides))
+        self.reloading
+            .record(entry, &besides)
             .map_err(|error| ReloadError::Unrecorded(error.to_string()))?;
         core.epoch
-            .change(|| self.put_in_force(&before, &config, rules, by, reason))
+            .change(|| -> Result<(), StackError> {
+                self.put_in_force(&before, &config, by, reason)?;
+                let entry = Entry::admin(Kind::PolicyChange, by)
+                    .named("configuration_activated")
+                    .policy(Policy {
+                        digest: new_policy.clone().into(),
+                        version: None,
+                    });
+                let activated = self.reloading.activate(entry, &text, None);
+                activated.map_err(|error| ConfigError::at("", error))?;
+                core.rules.store(Arc::new(rules));
+                Ok(())
+            })
             .map_err(|error| ReloadError::Partial(error.to_string()))?;
         self.config.store(Arc::new(config));
         Ok(Reloaded {
@@ -229,12 +254,12 @@ impl SecurityStack {
         &self,
         before: &SecurityStackConfig,
         config: &SecurityStackConfig,
-        rules: Rules,
         by: &OperatorId,
         reason: &str,
     ) -> Result<(), StackError> {
         let admin = self.admin();
         let Reloading { acts, applied, .. } = &self.reloading;
+        // All but the rules of this crate, by which decisions go.
         take_back(before, config, admin, by, reason)?;
         let trust = config.trust_in_force()?;
         if trust != admin.trust().config() {
@@ -246,9 +271,7 @@ impl SecurityStack {
             set.map_err(|error| ConfigError::at("budget.session", error))?;
         }
         apply::apply(config, Some(before), admin, acts, applied)?;
-        checks::budget_rules(config, admin.budget())?;
-        self.core().rules.store(Arc::new(rules));
-        Ok(())
+        checks::budget_rules(config, admin.budget())
     }
 }
 
@@ -292,60 +315,4 @@ fn unchangeable(
         Some((key, _)) => Err(ReloadError::Fixed(key)),
         None => Ok(()),
     }
-}
-
-/// Takes back what is no longer in the file, unless an operator has changed it since.
-fn take_back(
-    before: &SecurityStackConfig,
-    config: &SecurityStackConfig,
-    admin: &super::StackAdmin,
-    by: &OperatorId,
-    reason: &str,
-) -> Result<(), StackError> {
-    let gone = before.assignments.iter().filter(|old| {
-        !config
-            .assignments
-            .iter()
-            .any(|new| new.agent == old.agent && new.scope == old.scope)
-    });
-    for old in gone {
-        let stands = admin.trust().history(&trust_gate::HistoryFilter::default());
-        let stands = stands.map_err(|error| ConfigError::at("trust.assignments", error))?;
-        let last = stands.iter().rev().find(|event| {
-            event.act.subject() == Some((&old.agent, &old.scope))
-                && matches!(
-                    event.act.kind(),
-                    trust_gate::ActKind::Assign
-                        | trust_gate::ActKind::Revoke
-                        | trust_gate::ActKind::Clear
-                )
-        });
-        let is_untouched = last.is_some_and(|event| {
-            event.act.kind() == trust_gate::ActKind::Assign
-                && event.by.as_ref() == Some(&old.assigned_by)
-                && event.reason == old.reason
-        });
-        if !is_untouched {
-            continue;
-        }
-        let trust = admin.trust();
-        let cleared = trust.clear(&old.agent, &old.scope, by, reason, Raise::Refuse);
-        let taken = match cleared {
-            Err(trust_gate::TrustError::WouldRaise { .. }) => {
-                trust.revoke(&old.agent, &old.scope, by, reason)
-            }
-            cleared => cleared,
-        };
-        taken.map_err(|error| ConfigError::at("trust.assignments", error))?;
-    }
-    for old in before
-        .grants
-        .iter()
-        .filter(|old| !config.grants.contains(old))
-    {
-        let by = by.as_str().parse::<consent::GrantorId>().ok();
-        let taken = admin.consent().withdraw(old.extent().clone(), by);
-        taken.map_err(|error| ConfigError::at("consent.grants", error))?;
-    }
-    Ok(())
 }

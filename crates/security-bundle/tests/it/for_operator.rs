@@ -5,7 +5,8 @@ use std::path::Path;
 use security_bundle::audit_trail::AuditReader;
 use security_bundle::operator::{OperatorAnswer, OperatorRequest};
 use security_bundle::{
-    SecurityStack, SecurityStackConfig, StackError, Usage, create_security_stack,
+    Raises, ReloadError, SecurityStack, SecurityStackConfig, StackError, Usage,
+    create_security_stack,
 };
 
 fn config(directory: &Path) -> SecurityStackConfig {
@@ -110,4 +111,20 @@ fn a_key_that_is_kept_elsewhere_has_to_be_named() {
     let refused = SecurityStack::open_for_operator(dir.path(), None).unwrap_err();
     assert!(refused.to_string().contains("audit.key"), "{refused}");
     drop(SecurityStack::open_for_operator(dir.path(), Some(&kept)).unwrap());
+}
+
+#[test]
+fn a_stack_for_an_operator_takes_no_configuration() {
+    let dir = tempfile::tempdir().unwrap();
+    drop(create_security_stack(config(dir.path())).unwrap());
+    let stack = SecurityStack::open_for_operator(dir.path(), None).unwrap();
+    let before = size(dir.path());
+    let by = "ada".parse().unwrap();
+    let refused = stack.reload(config(dir.path()), &by, "why not", Raises::Confirmed);
+    assert!(
+        matches!(refused, Err(ReloadError::ForOperator)),
+        "{refused:?}"
+    );
+    drop(stack);
+    assert_eq!(size(dir.path()), before);
 }

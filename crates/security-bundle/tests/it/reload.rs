@@ -248,3 +248,76 @@ fn no_decision_is_made_by_half_of_the_old_and_half_of_the_new() {
         }
     });
 }
+
+/// Each of these is consent of the bot to read profiles for support.
+fn with_grants(expiries: &[&str], purpose: &str) -> SecurityStackConfig {
+    let grants: String = expiries
+        .iter()
+        .map(|expires| {
+            format!(
+                "[[consent.grants]]\nagent = \"bot\"\ndata_type = \"profile\"\n{purpose}\ngranted_by = \"ada\"\nexpires_at = \"{expires}-01-01T00:00:00Z\"\n"
+            )
+        })
+        .collect();
+    config(&format!(
+        "{}\n{grants}\n[[consent.tools]]\ntool = \"read\"\ndata_type = \"profile\"\npurpose = \"support\"",
+        tool("read", "L1")
+    ))
+}
+
+/// When the consents end that stand.
+fn standing(stack: &SecurityStack) -> Vec<String> {
+    let century = std::time::Duration::from_secs(100 * 366 * 24 * 3600);
+    let ends = stack.admin().consent().expiring(century);
+    let ends = ends.iter().map(|record| record.expires_at().unwrap());
+    let rfc3339 = &time::format_description::well_known::Rfc3339;
+    ends.map(|end| end.format(rfc3339).unwrap()).collect()
+}
+
+const SUPPORT: &str = "purpose = \"support\"";
+
+#[test]
+fn a_grant_that_stays_in_the_file_stands_though_another_of_the_same_is_gone() {
+    for (before, after) in [
+        (["2080", "2090"], "2090"),
+        (["2080", "2090"], "2080"),
+        (["2090", "2080"], "2080"),
+    ] {
+        let stack = create_security_stack(with_grants(&before, SUPPORT)).unwrap();
+        reload(&stack, with_grants(&[after], SUPPORT), Raises::Refuse).unwrap();
+        assert!(decide(&stack, "read").allowed(), "{before:?} {after}");
+        // And only that one.
+        let ends = format!("{after}-01-01T00:00:00Z");
+        assert_eq!(standing(&stack), [ends], "{before:?} {after}");
+        reload(&stack, with_grants(&[], SUPPORT), Raises::Refuse).unwrap();
+        assert_eq!(decide(&stack, "read").code(), "withdrawn");
+    }
+}
+
+#[test]
+fn a_grant_that_stays_stands_though_a_wider_or_narrower_one_is_gone() {
+    let grants = |of: &[&str]| {
+        let mut all = config(&tool("read", "L1"));
+        for purpose in of {
+            all.grants.extend(with_grants(&["2090"], purpose).grants);
+        }
+        all.consent_tools = with_grants(&[], SUPPORT).consent_tools;
+        all
+    };
+    let blanket = "blanket = true";
+    for (gone, kept) in [(blanket, SUPPORT), (SUPPORT, blanket)] {
+        let stack = create_security_stack(grants(&[gone, kept])).unwrap();
+        reload(&stack, grants(&[kept]), Raises::Refuse).unwrap();
+        assert!(decide(&stack, "read").allowed(), "{gone:?} {kept:?}");
+    }
+}
+
+#[test]
+fn a_grant_that_stays_in_the_file_is_not_given_anew_where_an_operator_took_it() {
+    let stack = create_security_stack(with_grants(&["2080", "2090"], SUPPORT)).unwrap();
+    let agent = "bot".parse().unwrap();
+    stack.admin().consent().withdraw_agent(agent, None).unwrap();
+    reload(&stack, with_grants(&["2090"], SUPPORT), Raises::Refuse).unwrap();
+    assert_eq!(decide(&stack, "read").code(), "withdrawn");
+    assert_eq!(standing(&stack), [""; 0]);
+}
