@@ -10,6 +10,7 @@ mod hanging;
 mod reloading;
 mod scenarios;
 mod stages;
+mod sums;
 
 pub(crate) use self::bench::{Bench, Ground, State, agent, cost, ops, team};
 pub(crate) use self::faulty::{Call, Fault, Faulty, Plan};

@@ -156,6 +156,8 @@ impl Core {
                 written,
                 ..Reserved::none(Gate::Unasked)
             },
+            // Then the log has no word of it either: a hold is one event, which is all that is appended, and while this thread decides
+            // nothing is waited for. Whether it is stored the pipeline asks by itself, and gives the hold back where it is not.
             Gate::Said(Err(denied)) => Reserved::none(Gate::Said(denied.decision().clone())),
             _ => Reserved {
                 written,
