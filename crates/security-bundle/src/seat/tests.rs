@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
+use audit_trail::{AuditReader, Kind};
 use serde_json::value::RawValue;
 use tempfile::TempDir;
 
@@ -16,6 +17,8 @@ use crate::faults::{Fault, Faulty, Plan};
 use crate::{Denied, Permit, SecurityStack, SecurityStackConfig};
 
 const CALLS: usize = 10;
+const SHORT: Duration = Duration::from_millis(100);
+const LONG: Duration = Duration::from_secs(60);
 
 fn config(directory: &Path) -> SecurityStackConfig {
     let mut config = SecurityStackConfig::from_toml_str(
@@ -49,11 +52,12 @@ fn config(directory: &Path) -> SecurityStackConfig {
 struct Place {
     joined: Seat,
     plan: Arc<Plan>,
-    _server: Server,
+    is_closing: Arc<AtomicBool>,
+    server: Server,
     dir: TempDir,
 }
 
-fn place<S: Service>(service: impl FnOnce(Door) -> S) -> Place {
+fn place<S: Service>(patience: Duration, service: impl FnOnce(Door) -> S) -> Place {
     let dir = tempfile::tempdir().unwrap();
     let config = config(dir.path());
     let plan = Arc::<Plan>::default();
@@ -62,18 +66,20 @@ fn place<S: Service>(service: impl FnOnce(Door) -> S) -> Place {
         .recording_through(|log| Arc::new(Faulty { log, plan: through }))
         .build()
         .unwrap();
+    let is_closing = Arc::new(AtomicBool::new(false));
     let door = Door {
         desk: Arc::new(Desk::new(Arc::new(stack))),
         configuration: crate::policy::shared_digest(&config).unwrap(),
-        is_closing: Arc::new(AtomicBool::new(false)),
+        is_closing: Arc::clone(&is_closing),
     };
     let server = Server::bind(&socket_of(dir.path()), Arc::new(service(door))).unwrap();
     let joined = Seat::take(config).unwrap();
     assert!(!joined.is_owner());
     Place {
-        joined: joined.answer_within(Duration::from_millis(100)),
+        joined: joined.answer_within(patience),
         plan,
-        _server: server,
+        is_closing,
+        server,
         dir,
     }
 }
@@ -106,7 +112,7 @@ fn all(seat: &Seat) -> usize {
 
 #[test]
 fn an_owner_whose_disk_hangs_holds_nothing_for_those_it_does_not_answer() {
-    let place = place(|door| door);
+    let place = place(SHORT, |door| door);
     drop(call(&place.joined).unwrap().cancel_blocking().unwrap());
     place.plan.arm(1, Fault::Hangs);
     for _ in 0..3 {
@@ -151,10 +157,71 @@ impl Service for Late {
 
 #[test]
 fn a_permit_that_comes_too_late_is_given_back() {
-    let place = place(Late);
+    let place = place(SHORT, Late);
     let guard = place.joined.guard();
     let action = guard.action("bot").session("late").tool("read_file");
     let denied = guard.authorize_blocking(&action.build().unwrap());
     assert_eq!(denied.unwrap_err().code(), "owner_silent");
     assert_eq!(all(&place.joined), CALLS);
+}
+
+/// Decides, and never says so.
+struct Mute(Door, std::sync::mpsc::Sender<()>);
+
+impl Service for Mute {
+    type Seat = Joined;
+
+    fn join(&self, hello: Hello, peer: Peer) -> Result<Joined, Refusal> {
+        self.0.join(hello, peer)
+    }
+
+    async fn handle(
+        &self,
+        seat: &Arc<Joined>,
+        request: Box<RawValue>,
+    ) -> Result<Box<RawValue>, Refusal> {
+        let _answer = self.0.handle(seat, request).await;
+        self.1.send(()).unwrap();
+        std::future::pending().await
+    }
+
+    fn stranger(&self, peer: Peer) {
+        self.0.stranger(peer);
+    }
+}
+
+#[test]
+fn a_call_that_the_owner_permitted_and_could_not_say_so_is_taken_up_by_the_next_one_once() {
+    let (decided, is_decided) = std::sync::mpsc::channel();
+    let Place {
+        joined,
+        server,
+        is_closing,
+        dir,
+        ..
+    } = place(LONG, |door| Mute(door, decided));
+    let asking = std::thread::spawn({
+        let guard = joined.guard();
+        let action = guard.action("bot").session("s").tool("read_file");
+        let action = action.build().unwrap();
+        move || guard.authorize_blocking(&action)
+    });
+    is_decided.recv().unwrap();
+    is_closing.store(true, std::sync::atomic::Ordering::SeqCst);
+    drop(server);
+    let permit = asking.join().unwrap().unwrap();
+    let record = permit.decision().record_id().unwrap();
+    let settled = permit.settle_blocking(crate::Usage::default()).unwrap();
+    assert!(settled.settlement.is_some());
+    assert!(joined.is_owner());
+    assert_eq!(all(&joined), CALLS - 1, "it has cost one call");
+    drop(joined);
+    let log = AuditReader::open(dir.path(), None).unwrap();
+    let kinds: Vec<_> = log
+        .get(record)
+        .unwrap()
+        .iter()
+        .map(audit_trail::Record::kind)
+        .collect();
+    assert_eq!(kinds, [Kind::Decision, Kind::Outcome]);
 }
