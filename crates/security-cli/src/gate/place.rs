@@ -6,9 +6,11 @@ use std::sync::Arc;
 use security_bundle::audit_trail::NdjsonSink;
 use security_bundle::trust_gate::OperatorId;
 use security_bundle::{
-    CONFIGURATION, ConfigWatcher, Guard, Metrics, Observer, Raises, ReloadError, Seat,
-    SecurityStack, SecurityStackConfig, SessionId,
+    CONFIGURATION, ConfigWatcher, Guard, Metrics, Raises, ReloadError, SecurityStack,
+    SecurityStackConfig, SessionId,
 };
+#[cfg(unix)]
+use security_bundle::{Observer, Seat};
 
 use super::fresh_file;
 use crate::failure::Failure;
@@ -20,10 +22,12 @@ const CHECKPOINT_EVERY: u64 = 16;
 const MAX_RECORDS: usize = 10_000;
 
 pub(super) enum Place {
-    Memory {
+    /// A stack that no other process can join.
+    Own {
         stack: Arc<SecurityStack>,
         is_written: bool,
     },
+    #[cfg(unix)]
     Directory(Arc<Seat>),
 }
 
@@ -41,9 +45,7 @@ impl Place {
                     directory.display()
                 )));
             }
-            let observers = counts.map(|counts| Box::new(counts) as Box<dyn Observer>);
-            let seat = Seat::take_observed(config, observers.into_iter().collect())?;
-            return Ok(Self::Directory(Arc::new(seat)));
+            return Self::at_directory(config, counts);
         }
         // What is older stays provable, and stands in the file.
         config.audit.max_records.get_or_insert(MAX_RECORDS);
@@ -54,9 +56,29 @@ impl Place {
         if let Some(path) = audit_out {
             builder = builder.audit_sink(NdjsonSink::new(fresh_file(path)?), CHECKPOINT_EVERY);
         }
-        Ok(Self::Memory {
+        Ok(Self::Own {
             stack: Arc::new(builder.build()?),
             is_written: audit_out.is_some(),
+        })
+    }
+
+    #[cfg(unix)]
+    fn at_directory(config: SecurityStackConfig, counts: Option<Metrics>) -> Result<Self, Failure> {
+        let observers = counts.map(|counts| Box::new(counts) as Box<dyn Observer>);
+        let seat = Seat::take_observed(config, observers.into_iter().collect())?;
+        Ok(Self::Directory(Arc::new(seat)))
+    }
+
+    /// Without a control socket there is one gate at a directory, and a second one is refused.
+    #[cfg(not(unix))]
+    fn at_directory(config: SecurityStackConfig, counts: Option<Metrics>) -> Result<Self, Failure> {
+        let mut builder = SecurityStack::builder(config);
+        if let Some(counts) = counts {
+            builder = builder.observer(counts);
+        }
+        Ok(Self::Own {
+            stack: Arc::new(builder.build()?),
+            is_written: true,
         })
     }
 
@@ -64,10 +86,11 @@ impl Place {
     /// owns the data directory, that one looks at its own file.
     pub(super) fn watch(&self, file: &Path) -> Result<ConfigWatcher, Failure> {
         let stack: Box<dyn Fn() -> Option<Arc<SecurityStack>> + Send> = match self {
-            Self::Memory { stack, .. } => {
+            Self::Own { stack, .. } => {
                 let stack = Arc::clone(stack);
                 Box::new(move || Some(Arc::clone(&stack)))
             }
+            #[cfg(unix)]
             Self::Directory(seat) => {
                 let seat = Arc::clone(seat);
                 Box::new(move || seat.stack())
@@ -98,7 +121,8 @@ impl Place {
 
     pub(super) fn guard(&self) -> Guard {
         match self {
-            Self::Memory { stack, .. } => stack.guard(),
+            Self::Own { stack, .. } => stack.guard(),
+            #[cfg(unix)]
             Self::Directory(seat) => seat.guard(),
         }
     }
@@ -106,7 +130,8 @@ impl Place {
     /// What the auditor needs, and no secret. Empty where the log has no key.
     pub(super) fn verifier_key(&self) -> Result<String, Failure> {
         let key = match self {
-            Self::Memory { stack, .. } => stack.audit.verifier_key().map(ToString::to_string),
+            Self::Own { stack, .. } => stack.audit.verifier_key().map(ToString::to_string),
+            #[cfg(unix)]
             Self::Directory(seat) => seat.verifier_key()?.map(|key| key.to_string()),
         };
         Ok(key.unwrap_or_default())
@@ -115,7 +140,8 @@ impl Place {
     /// A session that no other process has.
     pub(super) fn session(&self) -> Result<SessionId, Failure> {
         let id = match self {
-            Self::Memory { stack, .. } => stack.audit.next_id()?,
+            Self::Own { stack, .. } => stack.audit.next_id()?,
+            #[cfg(unix)]
             Self::Directory(seat) => seat.next_id()?,
         };
         Ok(SessionId::try_from(id.to_string())?)
@@ -124,11 +150,12 @@ impl Place {
     /// Whatever is to be done once the last call has ended.
     pub(super) fn leave(self) -> Result<(), Failure> {
         match self {
-            Self::Memory { stack, is_written } => {
+            Self::Own { stack, is_written } => {
                 if is_written {
                     stack.audit.publish_checkpoint()?;
                 }
             }
+            #[cfg(unix)]
             Self::Directory(seat) => {
                 // The stack is let go of before the seat, which gives the directory away.
                 if let Some(stack) = seat.stack() {

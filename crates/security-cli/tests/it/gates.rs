@@ -221,6 +221,57 @@ fn three_gates_pass_exactly_as_many_calls_as_are_left_though_their_owner_is_kill
 }
 
 #[test]
+fn a_call_that_runs_while_the_owner_is_killed_is_booked_once_where_it_was_held() {
+    let folder = folder(&["a", "b", "c"], "");
+    for session in ["a", "b", "c"] {
+        let rules = RULES.replace("calls = 100", "calls = 5");
+        write(&folder, session, &rules, "");
+    }
+    let owner = gate(&folder, "a");
+    let mut joined = gate(&folder, "b");
+    let mut third = gate(&folder, "c");
+    joined.send(&json!({
+        "jsonrpc": "2.0", "id": 1, "method": "tools/call",
+        "params": { "name": "slow", "arguments": { "steps": 40 }, "_meta": { "progressToken": 7 } },
+    }));
+    // It was permitted, and runs.
+    assert_eq!(joined.answer()["method"], "notifications/progress");
+    let key = owner.kill();
+    let answer = loop {
+        let message = joined.answer();
+        if message["id"] == 1 {
+            break message;
+        }
+    };
+    assert_eq!(refused(&answer), None, "{answer}");
+    let codes: Vec<_> = (1..=5)
+        .map(|id| refused(&third.call(id, "now", &json!({}))).map(str::to_owned))
+        .collect();
+    let over = Some("exceeds_budget".to_owned());
+    assert_eq!(codes, [None, None, None, None, over]);
+    for gate in [joined, third] {
+        assert_eq!(gate.end(), (Some(0), key.clone()));
+    }
+
+    let log = verified(&folder, &key);
+    let of = |kind| {
+        let filter = Filter::new().kind(kind).session("b").limit(1000);
+        log.query(&filter).unwrap().records
+    };
+    let (intents, outcomes) = (of(Kind::Decision), of(Kind::Outcome));
+    let ([intent], [outcome]) = (&intents[..], &outcomes[..]) else {
+        panic!("{intents:?} {outcomes:?}");
+    };
+    assert_eq!(intent.id(), outcome.id());
+    assert_eq!(outcome.event(), Some("settled"));
+    // The change of state that the outcome carries ends the reservation that the intent made.
+    let held = intent.budget().and_then(|budget| budget.hold.clone());
+    let held = held.expect("a hold");
+    let carried = outcome.ext().unwrap().as_str();
+    assert!(carried.contains(&format!("{held:?}")), "{held}: {carried}");
+}
+
+#[test]
 fn a_revocation_is_in_force_in_every_gate_when_the_operator_hears_of_it() {
     let folder = folder(&["a", "b", "c"], "");
     let mut gates = ["a", "b", "c"].map(|session| gate(&folder, session));
