@@ -1,5 +1,9 @@
 //! What operators ask of a running stack and what they are told, as data: whoever carries requests to the process that owns the
 //! stack needs to know nothing about them (design: security-bundle, Durable by default).
+//!
+//! Each component's verbs are an enum of their own, and what several verbs take is written out in each of them: serde refuses no
+//! unknown field of a part that is flattened into another one. What depends on the verb is matched without a wildcard, so that a
+//! new verb does not compile before each of these places knows it.
 
 mod approvals;
 mod budget;

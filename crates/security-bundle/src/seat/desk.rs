@@ -367,34 +367,11 @@ fn yes(is_so: bool) -> Reply {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{SecurityStackConfig, create_security_stack};
+    use crate::create_security_stack;
 
     /// A desk with one tool and one budget of ten calls.
     fn desk(directory: &std::path::Path) -> Desk {
-        let mut config = SecurityStackConfig::from_toml_str(
-            r#"
-            [[trust.assignments]]
-            agent = "bot"
-            level = "L4"
-            assigned_by = "ops@example.com"
-
-            [[trust.tools]]
-            tool = "read_*"
-            required_level = "L1"
-            effect = "read_public"
-
-            [[budget.budgets]]
-            id = "shared"
-            calls = 10
-            period = "lifetime"
-
-            [[budget.tools]]
-            tool = "*"
-            budget = "shared"
-            "#,
-        )
-        .unwrap();
-        config.data_dir = Some(directory.to_owned());
+        let config = super::super::tests::config(directory);
         Desk::new(Arc::new(create_security_stack(config).unwrap()))
     }
 

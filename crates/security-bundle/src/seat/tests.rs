@@ -20,7 +20,7 @@ const CALLS: usize = 10;
 const SHORT: Duration = Duration::from_millis(100);
 const LONG: Duration = Duration::from_secs(60);
 
-fn config(directory: &Path) -> SecurityStackConfig {
+pub(super) fn config(directory: &Path) -> SecurityStackConfig {
     let mut config = SecurityStackConfig::from_toml_str(
         r#"
         [[trust.assignments]]
@@ -113,7 +113,7 @@ fn all(seat: &Seat) -> usize {
 #[test]
 fn an_owner_whose_disk_hangs_holds_nothing_for_those_it_does_not_answer() {
     let place = place(SHORT, |door| door);
-    drop(call(&place.joined).unwrap().cancel_blocking().unwrap());
+    call(&place.joined).unwrap().cancel_blocking().unwrap();
     place.plan.arm(1, Fault::Hangs);
     for _ in 0..3 {
         assert_eq!(call(&place.joined).unwrap_err().code(), "owner_silent");

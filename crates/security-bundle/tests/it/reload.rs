@@ -251,7 +251,7 @@ fn no_decision_is_made_by_half_of_the_old_and_half_of_the_new() {
 
 /// Each of these is consent of the bot to read profiles for support.
 fn with_grants(expiries: &[&str], purpose: &str) -> SecurityStackConfig {
-    let grants: String = expiries
+    let grants: Vec<_> = expiries
         .iter()
         .map(|expires| {
             format!(
@@ -259,6 +259,7 @@ fn with_grants(expiries: &[&str], purpose: &str) -> SecurityStackConfig {
             )
         })
         .collect();
+    let grants = grants.concat();
     config(&format!(
         "{}\n{grants}\n[[consent.tools]]\ntool = \"read\"\ndata_type = \"profile\"\npurpose = \"support\"",
         tool("read", "L1")

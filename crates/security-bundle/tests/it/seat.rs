@@ -10,7 +10,7 @@ use security_bundle::{
     Guard, OperatorLine, OperatorLineError, Permit, Seat, SecurityStackConfig, StackError, Usage,
 };
 
-fn config(directory: &Path) -> SecurityStackConfig {
+pub(crate) fn config(directory: &Path) -> SecurityStackConfig {
     let mut config = SecurityStackConfig::from_toml_str(
         r#"
         [[trust.assignments]]

@@ -9,44 +9,12 @@ use std::thread;
 use std::time::Duration;
 
 use security_bundle::audit_trail::{AuditReader, Kind, Outcome};
-use security_bundle::{Filter, Guard, Permit, Seat, SecurityStackConfig, SettleError, Usage};
+use security_bundle::{Filter, Guard, Permit, Seat, SettleError, Usage};
+
+use crate::seat::config;
 
 const ORDERS: &str = "SECURITY_BUNDLE_OWNER";
 const CALLS: usize = 10;
-
-fn config(directory: &Path) -> SecurityStackConfig {
-    let mut config = SecurityStackConfig::from_toml_str(
-        r#"
-        [[trust.assignments]]
-        agent = "bot"
-        level = "L4"
-        assigned_by = "ops@example.com"
-
-        [[trust.tools]]
-        tool = "read_*"
-        required_level = "L1"
-        effect = "read_public"
-
-        [[trust.tools]]
-        tool = "send_*"
-        required_level = "L2"
-        effect = "write"
-        approval = "always"
-
-        [[budget.budgets]]
-        id = "shared"
-        calls = 10
-        period = "lifetime"
-
-        [[budget.tools]]
-        tool = "*"
-        budget = "shared"
-        "#,
-    )
-    .unwrap();
-    config.data_dir = Some(directory.to_owned());
-    config
-}
 
 /// A process that owns the directory.
 struct Owner(Child);
