@@ -9,12 +9,13 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use crate::AuditError;
-use crate::durable::files::Files;
+use crate::durable::files::{Files, OPEN_FILES};
+use crate::durable::frame::SegmentId;
 use crate::durable::index;
 use crate::durable::index::growing::Growing;
 use crate::durable::index::part::Part;
 use crate::durable::index::row::Row;
-use crate::durable::index::sealed::{self, Sealed};
+use crate::durable::index::sealed::{self, Finished, Sealed};
 use crate::durable::index::term::Memo;
 use crate::durable::news::News;
 use crate::durable::nodes::Nodes;
@@ -26,7 +27,7 @@ use crate::tree::{CompactRange, Hash};
 /// Knows where everything is in a log's directory.
 #[derive(Debug)]
 pub(crate) struct Catalog {
-    pub(crate) files: Arc<Files>,
+    pub(crate) files: Files,
     /// Whether this process writes the log: then it sees what was announced, and may write index files.
     owned: bool,
     pub(crate) news: News,
@@ -56,24 +57,43 @@ struct Scan {
 #[derive(Debug, Default)]
 pub(crate) struct State {
     pub(crate) size: u64,
-    pub(crate) sealed: Vec<Arc<Sealed>>,
+    pub(crate) finished: Vec<Finished>,
     pub(crate) growing: Option<Growing>,
     pub(crate) nodes: Nodes,
     /// The signed checkpoint of the newest frame.
     note: String,
 }
 
+impl State {
+    /// The finished segment whose first entry is `first`.
+    pub(crate) fn finished(&self, first: u64) -> Option<&Finished> {
+        let at = self.finished.partition_point(|s| s.first < first);
+        self.finished.get(at).filter(|found| found.first == first)
+    }
+
+    fn segment_id(&self, first: u64) -> Option<SegmentId> {
+        let growing = self.growing.as_ref().filter(|g| g.first == first);
+        let growing = growing.map(|growing| growing.id);
+        growing.or_else(|| self.finished(first).map(|finished| finished.id))
+    }
+}
+
 impl Catalog {
+    /// [`with`](Self::with) as many open files as are kept by default.
+    pub(crate) fn open(storage: Arc<dyn Storage>, owned: bool) -> Result<Self, AuditError> {
+        Self::with(Files::new(storage, OPEN_FILES), owned)
+    }
+
     /// Reads the heads of the indexes and scans nothing: what has none is taken in by [`advance`](Self::advance).
     ///
     /// Not `owned`, it sees everything up to the last valid frame and writes nothing.
-    pub(crate) fn open(storage: Arc<dyn Storage>, owned: bool) -> Result<Self, AuditError> {
+    pub(crate) fn with(files: Files, owned: bool) -> Result<Self, AuditError> {
         if owned {
-            let made = storage.make_dir(index::DIR);
+            let made = files.storage().make_dir(index::DIR);
             made.map_err(AuditError::storage("making the directory of indexes"))?;
         }
         let catalog = Self {
-            files: Arc::new(Files::new(storage)),
+            files,
             owned,
             news: News::default(),
             scan: Mutex::default(),
@@ -184,7 +204,7 @@ impl Catalog {
         let state = self.state()?;
         let mut counts = OutcomeCounts::default();
         let growing = state.growing.iter().map(|growing| growing.outcomes);
-        for other in state.sealed.iter().map(|s| s.outcomes).chain(growing) {
+        for other in state.finished.iter().map(|s| s.outcomes).chain(growing) {
             counts.join(other);
         }
         Ok(counts)
@@ -278,14 +298,14 @@ impl Catalog {
         self.state_mut()?.note.clone_from(&start.note);
         if let Some(end) = self.next_listed(scan, first)?
             && let Some((_, next)) = self.start(end)?
-            && let Ok((sealed, wide)) = self.load(&start, end)
+            && let Ok((finished, wide)) = self.load(&start, end)
         {
             let mut state = self.state_mut()?;
             for root in wide {
                 state.nodes.push(root);
             }
             state.size = end;
-            state.sealed.push(Arc::new(sealed));
+            state.finished.push(finished);
             state.note = next.note;
             return Ok(true);
         }
@@ -297,20 +317,26 @@ impl Catalog {
 
     /// The file of a segment and its first block. `None` if there is none, or none that was finished.
     pub(crate) fn start(&self, first: u64) -> Result<Option<Begun>, AuditError> {
-        let name = segment::name(first);
-        let failed = || AuditError::storage(format!("reading {name}"));
-        let file = match self.files.segment(first) {
+        let known = self.state()?.segment_id(first);
+        let file = match self.files.segment(first, known) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            file => file.map_err(failed())?,
+            file => file.map_err(|error| unreadable(first, error))?,
         };
-        match Start::read(&*file).map_err(failed())? {
-            Some(start) if start.first() == first => Ok(Some((file, start))),
-            _ => Err(AuditError::Corrupt {
-                file: name,
-                range: 0..segment::BLOCK as u64,
-                problem: "the first block is not one of this segment".into(),
-            }),
+        let start = Start::read(&*file).map_err(|error| unreadable(first, error))?;
+        match start.filter(|start| start.first() == first) {
+            Some(start) => Ok(Some((file, start))),
+            None => Err(unreadable(first, io::ErrorKind::InvalidData.into())),
         }
+    }
+
+    /// The file of a segment that was taken in. Opened anew, it must still be that one.
+    ///
+    /// # Errors
+    /// [`AuditError::Corrupt`] if it is gone, or another one has its name.
+    pub(crate) fn segment(&self, first: u64) -> Result<Arc<dyn Stored>, AuditError> {
+        let known = self.state()?.segment_id(first);
+        let file = self.files.segment(first, known);
+        file.map_err(|error| unreadable(first, error))
     }
 
     /// The first index of the segment after the one that begins at `first`.
@@ -324,14 +350,12 @@ impl Catalog {
     }
 
     /// The index file of a finished segment, if it is of use.
-    fn load(&self, start: &Start, end: u64) -> io::Result<(Sealed, Vec<Hash>)> {
-        let sealed = Sealed::open(&self.files, start.first())?;
-        if sealed.id != start.id || sealed.first != start.first() || sealed.end() != end {
-            self.files.forget_index(start.first());
-            return Err(io::ErrorKind::InvalidData.into());
-        }
-        let wide = sealed.wide()?;
-        Ok((sealed, wide))
+    fn load(&self, start: &Start, end: u64) -> io::Result<(Finished, Vec<Hash>)> {
+        let first = start.first();
+        let sealed = self.files.index(first, |about| {
+            about.id == start.id && about.first == first && about.end() == end
+        })?;
+        Ok((sealed.about, sealed.wide()?))
     }
 
     fn take_in(&self, rows: &[Row], note: &str) -> Result<(), AuditError> {
@@ -372,53 +396,27 @@ impl Catalog {
         let sealed = self.put(first, bytes)?;
         let mut state = self.state_mut()?;
         state.growing = None;
-        state.sealed.push(sealed);
-        drop(state);
-        if !self.owned {
-            self.exchange_for_files()?;
-        }
+        state.finished.push(sealed.about);
         Ok(())
     }
 
-    /// Writes an index file. Where that may not be or fails, the index is kept in memory: it costs memory, and nothing else.
+    /// Writes an index file. Where that may not be or fails, the index stays in memory while it is in use, and is made anew when it is asked for after that.
     fn put(&self, first: u64, bytes: Vec<u8>) -> Result<Arc<Sealed>, AuditError> {
-        if self.owned && storage::replace(self.files.storage(), &index::name(first), &bytes).is_ok()
-        {
+        let name = index::name(first);
+        let storage = self.files.storage();
+        let written = self.owned && storage::replace(storage, &name, &bytes).is_ok();
+        let sealed = Sealed::in_memory(bytes).map_err(AuditError::storage("making an index"))?;
+        let sealed = Arc::new(sealed);
+        if written {
             self.files.forget_index(first);
-            if let Ok(sealed) = Sealed::open(&self.files, first) {
-                return Ok(Arc::new(sealed));
-            }
+        } else {
+            self.files.use_index(Arc::clone(&sealed));
         }
-        let sealed = Sealed::in_memory(bytes);
-        Ok(Arc::new(
-            sealed.map_err(AuditError::storage("making an index"))?,
-        ))
-    }
-
-    /// Lets go of indexes in memory for which the log's writer has written files meanwhile.
-    fn exchange_for_files(&self) -> Result<(), AuditError> {
-        let held = self.state()?.sealed.clone();
-        for old in held.iter().filter(|sealed| sealed.is_in_memory()) {
-            if let Ok(Some((_, start))) = self.start(old.first)
-                && let Ok((sealed, _)) = self.load(&start, old.end())
-            {
-                self.exchange(Arc::new(sealed))?;
-            }
-        }
-        Ok(())
-    }
-
-    fn exchange(&self, sealed: Arc<Sealed>) -> Result<(), AuditError> {
-        let mut state = self.state_mut()?;
-        let at = state.sealed.partition_point(|s| s.first < sealed.first);
-        if let Some(place) = state.sealed.get_mut(at) {
-            *place = sealed;
-        }
-        Ok(())
+        Ok(sealed)
     }
 
     /// Makes a damaged index anew from its segment.
-    fn rebuild(&self, old: &Sealed) -> Result<Arc<Sealed>, AuditError> {
+    fn rebuild(&self, old: &Finished) -> Result<Arc<Sealed>, AuditError> {
         let name = segment::name(old.first);
         let gone = |at: u64| AuditError::Corrupt {
             file: name.clone(),
@@ -441,7 +439,11 @@ impl Catalog {
         }
         let bytes = sealed::encode(&growing).map_err(AuditError::storage("making an index"))?;
         let sealed = self.put(old.first, bytes)?;
-        self.exchange(Arc::clone(&sealed))?;
+        let mut state = self.state_mut()?;
+        let at = state.finished.partition_point(|s| s.first < old.first);
+        if let Some(place) = state.finished.get_mut(at) {
+            *place = sealed.about;
+        }
         Ok(sealed)
     }
 
@@ -452,22 +454,20 @@ impl Catalog {
         question: impl Fn(&Part<'_>) -> io::Result<T>,
     ) -> Result<T, AuditError> {
         let failed = || AuditError::storage(format!("reading {}", index::name(first)));
-        let sealed = {
+        let finished = {
             let state = self.state()?;
             match &state.growing {
                 Some(growing) if growing.first == first => {
                     return question(&Part::Growing(growing)).map_err(failed());
                 }
-                _ => {
-                    let at = state.sealed.partition_point(|s| s.first < first);
-                    state.sealed.get(at).cloned()
-                }
+                _ => state.finished(first).copied(),
             }
         };
-        let sealed = sealed.ok_or(AuditError::Poisoned)?;
-        match question(&Part::Sealed(&sealed)) {
+        let finished = finished.ok_or(AuditError::Poisoned)?;
+        let sealed = self.files.index(first, |about| *about == finished);
+        match sealed.and_then(|sealed| question(&Part::Sealed(&sealed))) {
             Err(error) if is_damage(&error) => {
-                let again = self.rebuild(&sealed)?;
+                let again = self.rebuild(&finished)?;
                 question(&Part::Sealed(&again)).map_err(failed())
             }
             answer => answer.map_err(failed()),
@@ -488,10 +488,10 @@ impl Catalog {
             // Segments are smaller than 4 GiB, so that their entries are counted in 32 bits.
             u32::try_from(index.saturating_sub(first)).unwrap_or(u32::MAX)
         };
-        let from = state.sealed.partition_point(|s| s.end() <= range.start);
-        let sealed = state.sealed.iter().skip(from);
+        let from = state.finished.partition_point(|s| s.end() <= range.start);
+        let finished = state.finished.iter().skip(from);
         let growing = state.growing.iter().map(|g| (g.first, g.end()));
-        Ok(sealed
+        Ok(finished
             .map(|s| (s.first, s.end()))
             .chain(growing)
             .take_while(|(first, _)| *first < range.end)
@@ -519,6 +519,24 @@ impl Catalog {
 
     fn state_mut(&self) -> Result<std::sync::RwLockWriteGuard<'_, State>, AuditError> {
         self.state.write().map_err(|_| AuditError::Poisoned)
+    }
+}
+
+/// What it means that a segment that has been there could not be read.
+fn unreadable(first: u64, error: io::Error) -> AuditError {
+    let file = segment::name(first);
+    let (range, problem) = match error.kind() {
+        io::ErrorKind::NotFound => (0..0, "it vanished"),
+        io::ErrorKind::InvalidData => (
+            0..segment::BLOCK as u64,
+            "the first block is not one of this segment",
+        ),
+        _ => return AuditError::storage(format!("reading {file}"))(error),
+    };
+    AuditError::Corrupt {
+        file,
+        range,
+        problem: problem.into(),
     }
 }
 

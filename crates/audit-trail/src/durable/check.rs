@@ -226,7 +226,7 @@ impl Check<'_> {
         let firsts = segment::list(self.files.storage()).map_err(VerifyError::Io)?;
         let mut total_bytes = 0_u64;
         for first in &firsts {
-            let file = self.files.segment(*first).map_err(VerifyError::Io)?;
+            let file = self.files.segment(*first, None).map_err(VerifyError::Io)?;
             total_bytes = total_bytes.saturating_add(file.size().map_err(VerifyError::Io)?);
         }
         let (next, stop) = (AtomicUsize::new(0), AtomicBool::new(false));

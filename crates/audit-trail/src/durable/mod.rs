@@ -18,6 +18,7 @@ pub(crate) mod proofs;
 pub(crate) mod publish;
 #[cfg(test)]
 mod reading;
+pub(crate) mod recent;
 pub(crate) mod recover;
 pub(crate) mod search;
 pub(crate) mod segment;

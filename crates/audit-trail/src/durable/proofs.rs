@@ -50,7 +50,7 @@ impl Catalog {
         for (first, ordinals) in self.parts(&(start..end))? {
             let offsets = self.ask(first, |part| part.offsets(&ordinals))?;
             let failed = || AuditError::storage(format!("reading {}", segment::name(first)));
-            let file = self.files.segment(first).map_err(failed())?;
+            let file = self.segment(first)?;
             let mut window = Window::new(file).map_err(failed())?;
             let last = offsets.last().copied().map_or(0, u64::from);
             for offset in offsets {
@@ -108,10 +108,10 @@ impl Catalog {
     /// First entry of the segment that holds `index`, and the index after its last.
     fn part_of(&self, index: u64) -> Result<(u64, u64), AuditError> {
         let state = self.state()?;
-        let at = state.sealed.partition_point(|s| s.end() <= index);
-        let sealed = state.sealed.get(at).map(|s| (s.first, s.end()));
+        let at = state.finished.partition_point(|s| s.end() <= index);
+        let finished = state.finished.get(at).map(|s| (s.first, s.end()));
         let growing = || state.growing.as_ref().map(|g| (g.first, g.end()));
-        sealed
+        finished
             .or_else(growing)
             .filter(|(_, end)| index < *end)
             .ok_or(AuditError::OutOfRange {

@@ -1,5 +1,6 @@
 //! Reading a directory, against the same entries in memory: whatever is asked, the answers are the same.
 
+mod few_files;
 mod verifying;
 
 use std::ops::ControlFlow;

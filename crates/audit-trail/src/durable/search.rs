@@ -159,6 +159,12 @@ impl Catalog {
         ordinals: &Range<u32>,
         wanted: &Wanted,
     ) -> Result<Candidates, AuditError> {
+        // A segment of another time need not be opened.
+        if let (Some(times), Some(finished)) = (&wanted.times, self.state()?.finished(first))
+            && finished.is_outside(times)
+        {
+            return Ok(Candidates::All(0..0));
+        }
         let found = self.ask(first, |part| wanted.found(part, ordinals))?;
         Ok(match found {
             None => Candidates::All(ordinals.clone()),
@@ -194,7 +200,7 @@ impl Catalog {
         }
         let failed = || AuditError::storage(format!("reading {}", segment::name(first)));
         let offsets = self.ask(first, |part| offsets(part, ordinals))?;
-        let file = self.files.segment(first).map_err(failed())?;
+        let file = self.segment(first)?;
         let mut window = Window::new(file).map_err(failed())?;
         let (from, to) = (offsets.first().copied(), offsets.last().copied());
         let span = from.zip(to).map_or(0, |(a, b)| u64::from(a.abs_diff(b)));

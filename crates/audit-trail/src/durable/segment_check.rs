@@ -68,7 +68,7 @@ impl Check<'_> {
             index,
             problem,
         };
-        let file = self.files.segment(first).map_err(VerifyError::Io)?;
+        let file = self.files.segment(first, None).map_err(VerifyError::Io)?;
         let start = Start::read(&*file).map_err(VerifyError::Io)?;
         let start = start
             .filter(|start| start.first() == first)

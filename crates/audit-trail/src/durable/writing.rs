@@ -17,6 +17,7 @@ use crate::clock::Clock;
 use crate::durable::admission::{Admission, WhenFull};
 use crate::durable::catalog::Catalog;
 use crate::durable::cosign::Cosign;
+use crate::durable::files::Files;
 use crate::durable::frame::MAX_NOTE;
 use crate::durable::keeper::Keeper;
 use crate::durable::pipeline::Pipeline;
@@ -53,6 +54,7 @@ pub(crate) struct Options {
     pub(crate) successor: Option<(SigningKey, String, String)>,
     pub(crate) clock: Box<dyn Clock>,
     pub(crate) segment_size: u64,
+    pub(crate) open_files: usize,
     pub(crate) queue: u64,
     pub(crate) when_full: WhenFull,
     pub(crate) publish_every: Duration,
@@ -133,7 +135,10 @@ impl Writing {
             Some(state) => Writer::resume(Arc::clone(&storage), Arc::clone(&spares), key, state),
             None => Writer::create(Arc::clone(&storage), Arc::clone(&spares), key)?,
         };
-        let catalog = Arc::new(Catalog::open(Arc::clone(&storage), true)?);
+        let catalog = Arc::new(Catalog::with(
+            Files::new(Arc::clone(&storage), options.open_files),
+            true,
+        )?);
         catalog.announce(writer.size());
         let queue = options
             .queue

@@ -68,11 +68,11 @@ impl Part<'_> {
     ) -> io::Result<Option<RoaringBitmap>> {
         let zones = match self {
             Self::Sealed(sealed) => {
-                let (earliest, latest) = sealed.times;
+                let (earliest, latest) = sealed.about.times;
                 if earliest >= times.start && latest < times.end {
                     return Ok(None);
                 }
-                if latest < times.start || earliest >= times.end {
+                if sealed.about.is_outside(times) {
                     return Ok(Some(RoaringBitmap::new()));
                 }
                 sealed.zones()?

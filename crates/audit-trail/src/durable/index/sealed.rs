@@ -21,7 +21,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 use roaring::RoaringBitmap;
 use uuid::Uuid;
 
-use crate::durable::files::Files;
 use crate::durable::frame::{SegmentId, take};
 use crate::durable::index::blocks::{self, InMemory};
 use crate::durable::index::growing::Growing;
@@ -38,23 +37,35 @@ const HEADER_USED: usize = 128;
 const ID: usize = 20;
 const TERM: usize = 24;
 
-/// Where an index is read from.
-#[derive(Debug)]
-enum Source {
-    File(Arc<Files>),
-    Memory(Arc<dyn Stored>),
-}
-
-/// The index of a finished segment.
-#[derive(Debug)]
-pub(crate) struct Sealed {
-    source: Source,
+/// What is known of a finished segment while its index is closed: 72 bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Finished {
     pub(crate) id: SegmentId,
     pub(crate) first: u64,
     pub(crate) count: u32,
     /// Earliest and latest time.
     pub(crate) times: (i64, i64),
     pub(crate) outcomes: OutcomeCounts,
+}
+
+impl Finished {
+    /// The index after the last entry.
+    pub(crate) fn end(&self) -> u64 {
+        self.first.saturating_add(self.count.into())
+    }
+
+    /// Whether no entry's time is within `times`.
+    pub(crate) fn is_outside(&self, times: &Range<i64>) -> bool {
+        let (earliest, latest) = self.times;
+        latest < times.start || earliest >= times.end
+    }
+}
+
+/// The index of a finished segment, open.
+#[derive(Debug)]
+pub(crate) struct Sealed {
+    pub(crate) about: Finished,
+    file: Arc<dyn Stored>,
     terms: u64,
     sections: Sections,
     last: Mutex<(u64, Arc<Vec<u8>>)>,
@@ -163,30 +174,21 @@ pub(crate) fn encode(index: &Growing) -> io::Result<Vec<u8>> {
 }
 
 impl Sealed {
-    /// Opens the file of the segment whose first entry is `first`. `InvalidData` if it is not an index of this form.
-    pub(crate) fn open(files: &Arc<Files>, first: u64) -> io::Result<Self> {
-        let file = files.index(first)?;
-        Self::read(Source::File(Arc::clone(files)), &*file)
-    }
-
-    /// An index that stays in memory.
+    /// An index that is not in a file.
     pub(crate) fn in_memory(bytes: Vec<u8>) -> io::Result<Self> {
-        let file: Arc<dyn Stored> = Arc::new(InMemory(bytes));
-        Self::read(Source::Memory(Arc::clone(&file)), &*file)
+        Self::read(Arc::new(InMemory(bytes)))
     }
 
-    fn read(source: Source, file: &dyn Stored) -> io::Result<Self> {
-        let header = blocks::read(file, 0, HEADER_USED)?;
-        let broken = || io::Error::from(io::ErrorKind::InvalidData);
-        let sealed = Self::decode(source, &header).ok_or_else(broken)?;
-        if file.size()? == blocks::file_len(sealed.sections.end) {
-            Ok(sealed)
-        } else {
-            Err(broken())
-        }
+    /// Reads the header. `InvalidData` if this is not an index of this form.
+    pub(crate) fn read(file: Arc<dyn Stored>) -> io::Result<Self> {
+        let header = blocks::read(&*file, 0, HEADER_USED)?;
+        let size = file.size()?;
+        Self::decode(file, &header)
+            .filter(|sealed| size == blocks::file_len(sealed.sections.end))
+            .ok_or_else(|| io::ErrorKind::InvalidData.into())
     }
 
-    fn decode(source: Source, mut header: &[u8]) -> Option<Self> {
+    fn decode(file: Arc<dyn Stored>, mut header: &[u8]) -> Option<Self> {
         let rest = &mut header;
         if take(rest)? != MAGIC {
             return None;
@@ -206,33 +208,27 @@ impl Sealed {
             allow_with_caveat: u64::from_be_bytes(take(rest)?),
         };
         let sections = Sections::new(first, count, terms, bitmaps)?;
-        Some(Self {
-            source,
+        let about = Finished {
             id,
             first,
             count,
             times,
             outcomes,
+        };
+        Some(Self {
+            about,
+            file,
             terms,
             sections,
             last: Mutex::default(),
         })
     }
 
-    pub(crate) fn is_in_memory(&self) -> bool {
-        matches!(self.source, Source::Memory(_))
-    }
-
-    /// The index after the last entry.
-    pub(crate) fn end(&self) -> u64 {
-        self.first.saturating_add(self.count.into())
-    }
-
     /// Roots of the complete subtrees of [`ZONE`] leaves that end here.
     pub(crate) fn wide(&self) -> io::Result<Vec<Hash>> {
         let Sections { wide, times, .. } = self.sections;
         let len = usize::try_from(times.saturating_sub(wide)).map_err(io::Error::other)?;
-        let bytes = blocks::read(&*self.file()?, wide, len)?;
+        let bytes = blocks::read(&*self.file, wide, len)?;
         let (hashes, _) = bytes.as_chunks::<32>();
         Ok(hashes.iter().map(|hash| Hash::from(*hash)).collect())
     }
@@ -256,7 +252,7 @@ impl Sealed {
     /// Where the bytes of the entries in `range` begin.
     pub(crate) fn offsets(&self, range: &Range<u32>) -> io::Result<Vec<u32>> {
         let offset = |ordinal: u32| {
-            let index = self.first.saturating_add(ordinal.into());
+            let index = self.about.first.saturating_add(ordinal.into());
             let cell = self.cell(index)?;
             let found = offset_at(index).and_then(|at| cell.get(at..)?.first_chunk().copied());
             found
@@ -271,13 +267,13 @@ impl Sealed {
         let number = index / ZONE;
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         if last.0 != number || last.1.is_empty() {
-            let before = number.checked_sub(self.first / ZONE);
+            let before = number.checked_sub(self.about.first / ZONE);
             let before = before.ok_or(io::ErrorKind::InvalidInput)?.saturating_add(1);
             let at = before.saturating_mul(HEADER as u64);
             if at >= self.sections.wide {
                 return Err(io::ErrorKind::InvalidInput.into());
             }
-            let cell = blocks::read(&*self.file()?, at, blocks::CONTENT)?;
+            let cell = blocks::read(&*self.file, at, blocks::CONTENT)?;
             *last = (number, Arc::new(cell));
         }
         Ok(Arc::clone(&last.1))
@@ -292,7 +288,7 @@ impl Sealed {
 
     /// Earliest and latest time of each [`ZONE`] entries.
     pub(crate) fn zones(&self) -> io::Result<Vec<(i64, i64)>> {
-        let zones = u64::from(self.count).div_ceil(ZONE);
+        let zones = u64::from(self.about.count).div_ceil(ZONE);
         let zones = u32::try_from(zones).map_err(io::Error::other)?;
         let bytes = self.column(self.sections.zones, 16, &(0..zones))?;
         let (times, _) = bytes.as_chunks::<8>();
@@ -305,7 +301,7 @@ impl Sealed {
 
     /// Ordinals within `range` that have the term.
     pub(crate) fn posting(&self, term: &Term, range: &Range<u32>) -> io::Result<RoaringBitmap> {
-        let mut search = self.search(self.sections.terms, self.terms)?;
+        let mut search = self.search(self.sections.terms, self.terms);
         let Some(at) = search.first_not_before::<TERM>(term)? else {
             return Ok(RoaringBitmap::new());
         };
@@ -328,7 +324,7 @@ impl Sealed {
                     return Err(io::ErrorKind::InvalidData.into());
                 }
                 let len = usize::try_from(len).map_err(io::Error::other)?;
-                let bytes = blocks::read(&*search.file, at, len)?;
+                let bytes = blocks::read(search.file, at, len)?;
                 bitmap = RoaringBitmap::deserialize_from(bytes.as_slice())
                     .map_err(|_| io::ErrorKind::InvalidData)?;
             }
@@ -341,12 +337,12 @@ impl Sealed {
 
     /// Ordinals of the entries of a record.
     pub(crate) fn of_id(&self, id: Uuid) -> io::Result<Vec<u32>> {
-        let mut search = self.search(self.sections.ids, self.count.into())?;
+        let mut search = self.search(self.sections.ids, self.about.count.into());
         let mut found = Vec::new();
         let Some(first) = search.first_not_before::<ID>(id.as_bytes())? else {
             return Ok(found);
         };
-        for at in first..u64::from(self.count) {
+        for at in first..u64::from(self.about.count) {
             let record = search.record::<ID>(at)?;
             let Some(ordinal) = record.strip_prefix(id.as_bytes()) else {
                 break;
@@ -357,40 +353,33 @@ impl Sealed {
         Ok(found)
     }
 
-    fn file(&self) -> io::Result<Arc<dyn Stored>> {
-        match &self.source {
-            Source::File(files) => files.index(self.first),
-            Source::Memory(file) => Ok(Arc::clone(file)),
-        }
-    }
-
     fn column(&self, section: u64, width: u64, range: &Range<u32>) -> io::Result<Vec<u8>> {
         let at = section.saturating_add(width.saturating_mul(range.start.into()));
         let count = u64::from(range.end.saturating_sub(range.start));
         let len = usize::try_from(count.saturating_mul(width)).map_err(io::Error::other)?;
-        blocks::read(&*self.file()?, at, len)
+        blocks::read(&*self.file, at, len)
     }
 
-    fn search(&self, section: u64, count: u64) -> io::Result<Search> {
-        Ok(Search {
-            file: self.file()?,
+    fn search(&self, section: u64, count: u64) -> Search<'_> {
+        Search {
+            file: &*self.file,
             section,
             count,
             near: (0, Vec::new()),
-        })
+        }
     }
 }
 
 /// Looks for a key in sorted records, a kilobyte at a time.
-struct Search {
-    file: Arc<dyn Stored>,
+struct Search<'s> {
+    file: &'s dyn Stored,
     section: u64,
     count: u64,
     /// Records that were read last, from this one.
     near: (u64, Vec<u8>),
 }
 
-impl Search {
+impl Search<'_> {
     /// The first of the records of `N` bytes that does not come before `key`.
     fn first_not_before<const N: usize>(&mut self, key: &[u8; 16]) -> io::Result<Option<u64>> {
         let (mut low, mut high) = (0, self.count);
@@ -418,7 +407,7 @@ impl Search {
         let count = NEAR.min(self.count.saturating_sub(from));
         let place = from.saturating_mul(N as u64).saturating_add(self.section);
         let len = usize::try_from(count).map_err(io::Error::other)?;
-        let bytes = blocks::read(&*self.file, place, len.saturating_mul(N))?;
+        let bytes = blocks::read(self.file, place, len.saturating_mul(N))?;
         self.near = (from, bytes);
         held(&self.near).ok_or_else(|| io::ErrorKind::InvalidData.into())
     }
