@@ -1,0 +1,80 @@
+"""Trust, budget, consent and audit as one decision over what an AI agent wants to do.
+
+Levels are assigned by hand, limits are static, and the audit log records and does nothing else.
+"""
+
+from aumos_governance._core import (
+    AuditFilter,
+    AuditLogger,
+    AuditRecord,
+    BudgetManager,
+    ConsentManager,
+    GovernanceAction,
+    GovernanceDecision,
+    Permit,
+    Reservation,
+    TrustManager,
+)
+from aumos_governance.config import GovernanceConfig
+from aumos_governance.engine import Authorization, GovernanceEngine
+from aumos_governance.errors import (
+    ApprovalError,
+    BudgetExceededError,
+    BudgetNotFoundError,
+    ConfigurationError,
+    ConflictError,
+    ConsentDeniedError,
+    ConsentNotFoundError,
+    EngineClosedError,
+    ForkedProcessError,
+    GovernanceDeniedError,
+    GovernanceError,
+    InternalError,
+    InvalidArgumentError,
+    InvalidPeriodError,
+    NotFoundError,
+    PermitEndedError,
+    StoreError,
+    TrustLevelError,
+    UnknownArgumentError,
+    VerificationError,
+)
+from aumos_governance.types import GovernanceOutcome, TrustLevel
+
+__all__ = [
+    "ApprovalError",
+    "AuditFilter",
+    "AuditLogger",
+    "AuditRecord",
+    "Authorization",
+    "BudgetExceededError",
+    "BudgetManager",
+    "BudgetNotFoundError",
+    "ConfigurationError",
+    "ConflictError",
+    "ConsentDeniedError",
+    "ConsentManager",
+    "ConsentNotFoundError",
+    "EngineClosedError",
+    "ForkedProcessError",
+    "GovernanceAction",
+    "GovernanceConfig",
+    "GovernanceDecision",
+    "GovernanceDeniedError",
+    "GovernanceEngine",
+    "GovernanceError",
+    "GovernanceOutcome",
+    "InternalError",
+    "InvalidArgumentError",
+    "InvalidPeriodError",
+    "NotFoundError",
+    "Permit",
+    "PermitEndedError",
+    "Reservation",
+    "StoreError",
+    "TrustLevel",
+    "TrustLevelError",
+    "TrustManager",
+    "UnknownArgumentError",
+    "VerificationError",
+]
