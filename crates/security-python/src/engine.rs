@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use pyo3::prelude::*;
-use security_bundle::trust_gate::{AgentId, Decay};
-use security_bundle::{SecurityStackConfig, SessionId};
+use security_bundle::trust_gate::{AgentId, Decay, LevelRef};
+use security_bundle::{SecurityStackConfig, SessionId, TrustGateConfig};
 
 use crate::action::GovernanceAction;
 use crate::approvals::Approvals;
@@ -81,13 +81,20 @@ impl Engine {
 #[pymethods]
 impl Engine {
     #[new]
-    #[pyo3(signature = (configuration, decay_days=None))]
+    #[pyo3(signature = (configuration, decay_days=None, gate=None))]
     fn new(
         py: Python<'_>,
         configuration: Text<'_>,
         decay_days: Option<(u32, u32)>,
+        gate: Option<(String, String)>,
     ) -> PyResult<Self> {
-        let config = read(py, configuration)?;
+        let mut config = read(py, configuration)?;
+        if let Some((level, tool)) = gate {
+            // A rule that compares levels and looks at nothing else; a file has no words for it.
+            let level: LevelRef = level.parse().map_err(Failure::Trust)?;
+            let gate = TrustGateConfig::new(level, tool).map_err(Failure::Trust)?;
+            config.trust_gate.tools.extend(gate.tools);
+        }
         let decay = match decay_days {
             Some((gradual_days, cliff_days)) => Decay::Inactivity {
                 gradual_days,

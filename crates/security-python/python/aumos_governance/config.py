@@ -37,7 +37,7 @@ __all__ = ["AuditConfig", "BudgetConfig", "ConsentConfig", "GovernanceConfig", "
 _Items = Sequence[Mapping[str, Any]]
 
 
-class _Part(metaclass=_Strict):
+class Part(metaclass=_Strict):
     """What the parts have in common: they come from mappings, are checked by the core, and go back to dictionaries."""
 
     _section: ClassVar[str]
@@ -76,7 +76,7 @@ class _Part(metaclass=_Strict):
 
 
 @dataclass(frozen=True, kw_only=True)
-class TrustConfig(_Part):
+class TrustConfig(Part):
     """Who may act.
 
     ``default_level`` is that of agents nobody assigned one to. With ``enable_decay`` a level that is set by hand wears out while nobody
@@ -117,7 +117,7 @@ class TrustConfig(_Part):
 
 
 @dataclass(frozen=True, kw_only=True)
-class BudgetConfig(_Part):
+class BudgetConfig(Part):
     """How much. ``session`` is the fixed template of every session: ``{"tokens": 10000, "calls": 100, "cost_usd": "5.00"}``."""
 
     allow_overdraft: bool = False
@@ -147,7 +147,7 @@ class BudgetConfig(_Part):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ConsentConfig(_Part):
+class ConsentConfig(Part):
     """On whose data. Without ``default_deny`` what nobody decided is allowed."""
 
     default_deny: bool = True
@@ -168,7 +168,7 @@ class ConsentConfig(_Part):
 
 
 @dataclass(frozen=True, kw_only=True)
-class AuditConfig(_Part):
+class AuditConfig(Part):
     """What happened. ``max_records`` bounds the log in memory; ``None`` keeps all. A log in a directory keeps all."""
 
     max_records: int | None = 10_000
@@ -200,7 +200,7 @@ class AuditConfig(_Part):
 
 
 @dataclass(frozen=True, kw_only=True)
-class GovernanceConfig(_Part):
+class GovernanceConfig(Part):
     """All of it. Each part may be one of its class, a mapping, or an object with ``model_dump``."""
 
     trust: TrustConfig = field(default_factory=TrustConfig)
@@ -262,6 +262,10 @@ class GovernanceConfig(_Part):
         if not trust.enable_decay:
             return None
         return min(trust.decay_gradual_days, trust.decay_cliff_days), trust.decay_cliff_days
+
+    def gate(self) -> tuple[str, str] | None:
+        """The level and the tool of the one rule that compares levels and looks at nothing else, where there is one."""
+        return None
 
     def to_dict(self) -> dict[str, Any]:
         """All of it, as plain Python."""

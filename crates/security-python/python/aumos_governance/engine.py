@@ -31,6 +31,8 @@ class GovernanceEngine(Engine):
 
     __slots__ = ("_config",)
 
+    _config: GovernanceConfig
+
     def __new__(
         cls,
         config: GovernanceConfig | Mapping[str, Any] | object | None = None,
@@ -40,7 +42,7 @@ class GovernanceEngine(Engine):
         read = GovernanceConfig.of(config)
         if data_dir is not None:
             read = read.replace(data_dir=data_dir)
-        engine = super().__new__(cls, read.to_core(), read.decay_days())
+        engine = super().__new__(cls, read.to_core(), read.decay_days(), read.gate())
         engine._config = read
         return engine
 
