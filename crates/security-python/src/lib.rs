@@ -29,6 +29,7 @@ mod bundle;
 mod fork;
 mod pending;
 mod seat;
+mod wakes;
 
 /// The native part of `aumos_governance`.
 #[pyo3::pymodule(gil_used = false)]
@@ -65,4 +66,6 @@ mod _core {
     use crate::trust::{TrustCheckResult, TrustManager};
     #[pymodule_export]
     use crate::usage::BudgetUtilization;
+    #[pymodule_export]
+    use crate::wakes::stop_wakes;
 }

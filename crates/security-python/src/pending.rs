@@ -15,7 +15,8 @@ use security_bundle::{Amounts, Decision, Denied, SettleError, Settled};
 use crate::decision::GovernanceDecision;
 use crate::failure::Failure;
 use crate::permit::{Permit, Settlement};
-use crate::seat::{Seat, Wakes};
+use crate::seat::Seat;
+use crate::wakes::{self, Wakes};
 
 /// What a future of the core's comes to.
 pub(crate) enum Answer {
@@ -101,7 +102,7 @@ impl Pending {
             return Err(Failure::Forked.into());
         }
         let waker = Waker::from(Arc::new(Call {
-            wakes: self.seat.wakes()?,
+            wakes: wakes::wakes()?,
             wake: Mutex::new(Some(wake)),
         }));
         let mut work = self.work.lock().unwrap_or_else(PoisonError::into_inner);
@@ -156,8 +157,7 @@ impl Wake for Call {
             .unwrap_or_else(PoisonError::into_inner)
             .take();
         if let Some(wake) = wake {
-            // Nobody listens any more where the engine is gone.
-            drop(self.wakes.send(wake));
+            self.wakes.call(wake);
         }
     }
 }

@@ -2,21 +2,16 @@
 
 use std::fmt;
 use std::mem;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{self, Receiver, Sender};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::thread;
 
 use arc_swap::ArcSwapOption;
-use pyo3::{Py, PyAny, Python};
+use pyo3::Python;
 use security_bundle::trust_gate::Decay;
 use security_bundle::{SecurityStack, SecurityStackConfig, create_security_stack};
 
 use crate::failure::Failure;
 use crate::fork::Generation;
-
-/// What takes the calls that wake an event loop.
-pub(crate) type Wakes = Sender<Py<PyAny>>;
 
 /// The stack, its place in this process, and what the Python face adds to assignments.
 pub(crate) struct Seat {
@@ -26,8 +21,6 @@ pub(crate) struct Seat {
     number: u64,
     /// Whether an act may wait for a disk.
     is_durable: bool,
-    /// Made when first something is waited for.
-    wakes: Mutex<Option<Wakes>>,
     /// What wears out the levels that are set by hand.
     pub(crate) decay: Decay,
 }
@@ -43,7 +36,6 @@ impl Seat {
             generation: Generation::current(),
             number: NUMBER.fetch_add(1, Ordering::Relaxed),
             is_durable,
-            wakes: Mutex::new(None),
             decay,
         })
     }
@@ -94,38 +86,10 @@ impl Seat {
         }
     }
 
-    /// Where to send what is to be called.
-    pub(crate) fn wakes(&self) -> Result<Wakes, Failure> {
-        let mut wakes = self.wakes.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(wakes) = &*wakes {
-            return Ok(wakes.clone());
-        }
-        let (sender, receiver) = mpsc::channel();
-        thread::Builder::new()
-            .name("aumos-wakes".to_owned())
-            .spawn(move || call_each(&receiver))
-            .map_err(|_| Failure::Internal("no thread can be started"))?;
-        *wakes = Some(sender.clone());
-        Ok(sender)
-    }
-
     /// Lets go of the stack; what is still running on it ends first.
     pub(crate) fn close(&self) {
         if self.generation.is_here() {
             drop(self.stack.swap(None));
-        }
-    }
-}
-
-/// Calls what it is sent until nobody can send any more, or the interpreter ends.
-fn call_each(wakes: &Receiver<Py<PyAny>>) {
-    for wake in wakes {
-        let called = Python::try_attach(|py| {
-            // A loop that is closed takes no calls, and nobody waits on it.
-            drop(wake.call0(py));
-        });
-        if called.is_none() {
-            return;
         }
     }
 }

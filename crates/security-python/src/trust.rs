@@ -1,10 +1,13 @@
 //! Who may act: levels, set by hand.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use pyo3::prelude::*;
 use security_bundle::TrustLevel;
-use security_bundle::trust_gate::{AgentId, Grant, OperatorId, TrustDecision, TrustError};
+use security_bundle::trust_gate::{
+    AgentId, Assignment, AssignmentFilter, AssignmentKind, Grant, OperatorId, TrustDecision,
+};
 
 use crate::argument::{Level, Moment, OPERATOR, Text, scope};
 use crate::failure::{self, Failure};
@@ -199,7 +202,7 @@ impl TrustManager {
         Ok(())
     }
 
-    /// Takes the level away at once. Says whether there was one.
+    /// Takes the level away at once: the agent has level 0 there until one is set again. Says whether there was one.
     #[pyo3(signature = (agent_id, *, scope=None, by=None, reason=None))]
     fn remove(
         &self,
@@ -211,26 +214,35 @@ impl TrustManager {
     ) -> PyResult<bool> {
         let (agent, scope, by) = (agent(agent_id)?, self::scope(scope)?, operator(by)?);
         let reason = reason.map_or("", |text| text.0);
-        let removed = self.0.act(py, |stack| {
-            match stack.admin().trust().revoke(&agent, &scope, &by, reason) {
-                Ok(_) => Ok(true),
-                Err(TrustError::NothingThere { .. }) => Ok(false),
-                Err(error) => Err(error.into()),
-            }
+        let was_there = self.0.act(py, |stack| {
+            let admin = stack.admin().trust();
+            let filter = AssignmentFilter {
+                agent: Some(agent.clone()),
+                scope: Some(scope.clone()),
+            };
+            let was_there = admin.assignments(&filter).iter().any(is_level);
+            admin.revoke(&agent, &scope, &by, reason)?;
+            Ok(was_there)
         })?;
-        Ok(removed)
+        Ok(was_there)
     }
 
-    /// The agents of which anything was ever said.
+    /// The agents that have a level, in whatever scope.
     fn list_agents(&self) -> PyResult<Vec<String>> {
-        let agents = self.0.ask(|stack| Ok(stack.admin().trust().agents()))?;
-        Ok(agents
-            .iter()
-            .map(|agent| agent.as_str().to_owned())
-            .collect())
+        let filter = AssignmentFilter::default();
+        let all = self
+            .0
+            .ask(|stack| Ok(stack.admin().trust().assignments(&filter)))?;
+        let named = all.iter().filter(|assignment| is_level(assignment));
+        let agents: BTreeSet<&str> = named.map(|assignment| assignment.agent.as_str()).collect();
+        Ok(agents.into_iter().map(str::to_owned).collect())
     }
 
     fn __repr__(&self) -> &'static str {
         "<TrustManager>"
     }
+}
+
+fn is_level(assignment: &Assignment) -> bool {
+    matches!(assignment.kind, AssignmentKind::Grant(_))
 }

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 from collections.abc import Generator, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from aumos_governance._core import Engine, GovernanceAction, GovernanceDecision, Permit, _note_fork
+from aumos_governance._core import (
+    Engine,
+    GovernanceAction,
+    GovernanceDecision,
+    Permit,
+    _note_fork,
+    _stop_wakes,
+)
 from aumos_governance._waiting import finish
 from aumos_governance.config import GovernanceConfig
 
@@ -16,6 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Authorization", "GovernanceEngine"]
 
+atexit.register(_stop_wakes)
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_note_fork)
 
