@@ -161,7 +161,7 @@ impl Engine {
         wait_for_approval: bool,
     ) -> PyResult<Bound<'py, PyAny>> {
         let work = self.authorizing(py, action, wait_for_approval)?;
-        pending::wait(py, work)?.tell(py, &self.seat)
+        pending::wait(py, &self.seat, work)?.tell(py, &self.seat)
     }
 
     /// The permit, or something to wait for.

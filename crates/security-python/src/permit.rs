@@ -107,7 +107,7 @@ impl Permit {
 
     fn end<'py>(&self, py: Python<'py>, ending: Ending) -> PyResult<Bound<'py, PyAny>> {
         let work = self.begin(py, ending)?;
-        pending::wait(py, work)?.tell(py, &self.seat)
+        pending::wait(py, &self.seat, work)?.tell(py, &self.seat)
     }
 
     /// The same as something to await.

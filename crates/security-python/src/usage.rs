@@ -78,6 +78,17 @@ impl BudgetUtilization {
         digits(py, self.main().spent)
     }
 
+    /// What was spent beyond the limit, where an overdraft is allowed or it was booked after the fact.
+    #[getter]
+    fn overspent<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        plain(py, self.main().overspent)
+    }
+
+    #[getter]
+    fn overspent_exact<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        digits(py, self.main().overspent)
+    }
+
     #[getter]
     fn reserved<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         plain(py, self.main().reserved)
@@ -100,7 +111,7 @@ impl BudgetUtilization {
         available.map(|quantity| digits(py, quantity)).transpose()
     }
 
-    /// Spent as a part of the limit; 0.0 where nothing is limited.
+    /// Spent as a part of the limit, at most 1.0; 0.0 where nothing is limited.
     #[getter]
     #[expect(
         clippy::float_arithmetic,

@@ -228,13 +228,14 @@ class GovernanceConfig(Part):
     @classmethod
     def from_toml(cls, text: str) -> Self:
         """From a text in TOML, with the names of these classes as tables and keys."""
+        _text(text)
         if sys.version_info >= (3, 11):
             import tomllib
         else:
             import tomli as tomllib
         try:
             return cls.from_dict(tomllib.loads(text))
-        except tomllib.TOMLDecodeError as error:
+        except (tomllib.TOMLDecodeError, RecursionError) as error:
             raise ConfigurationError(f"not TOML: {error}") from error
 
     @classmethod
@@ -242,6 +243,7 @@ class GovernanceConfig(Part):
         """The same in YAML. Needs the extra ``yaml``."""
         import yaml
 
+        _text(text)
         try:
             read = yaml.safe_load(text)
         except (yaml.YAMLError, ValueError, RecursionError) as error:
@@ -302,6 +304,11 @@ def _mapping(given: Any, what: str) -> Mapping[str, Any]:
         if isinstance(dumped, Mapping):
             return dumped
     raise ConfigurationError(f"{what} is made from a mapping, not from {type(given).__name__}")
+
+
+def _text(given: Any) -> None:
+    if not isinstance(given, str):
+        raise TypeError(f"a str is needed, not {type(given).__name__}")
 
 
 def _unknown(what: str, name: str, known: set[str]) -> str:
@@ -390,7 +397,7 @@ def _json(whole: Mapping[str, Any]) -> str:
         raise TypeError(f"{type(value).__name__} cannot stand in a configuration")
 
     try:
-        text = json.dumps(whole, default=plain, allow_nan=False)
+        text = json.dumps(whole, default=plain, allow_nan=False, ensure_ascii=False)
         text.encode()
     except (TypeError, ValueError, RecursionError) as error:
         raise ConfigurationError(f"the configuration cannot be read: {error}") from error
