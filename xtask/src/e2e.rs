@@ -13,7 +13,7 @@ pub(crate) const NEEDS: &str = "it needs Python 3.10 or later with its `venv` mo
 /// Builds the command, installs the foreign software at its pinned versions, and runs the named scenarios, or all.
 pub(crate) fn run(workspace: &Workspace, names: &[&str]) -> Result<(), Failure> {
     let scripts = workspace.root.join("xtask").join("e2e");
-    let python = environment(workspace, &scripts)?;
+    let python = environment(&workspace.scratch("e2e"), &scripts.join("requirements.txt"))?;
 
     // Together with the tests, as `test` has built it: another choice of targets has other features in the dependencies, and
     // would compile them all again.
@@ -42,24 +42,22 @@ pub(crate) fn has_python() -> bool {
     system_python().is_some()
 }
 
-/// The Python of a virtual environment with exactly what `requirements.txt` pins; made anew when that changes.
-fn environment(workspace: &Workspace, scripts: &Path) -> Result<PathBuf, Failure> {
-    let home = workspace.scratch("e2e");
+/// The Python of a virtual environment with exactly what these requirements pin; made anew when they change.
+pub(crate) fn environment(home: &Path, requirements: &Path) -> Result<PathBuf, Failure> {
     let venv = home.join("venv");
     let python = venv.join("bin").join("python");
-    let requirements = scripts.join("requirements.txt");
-    let wanted = fs::read_to_string(&requirements).map_err(|e| not_usable(&requirements, &e))?;
+    let wanted = fs::read_to_string(requirements).map_err(|e| not_usable(requirements, &e))?;
     let stamp = home.join("installed.txt");
     if python.exists() && fs::read_to_string(&stamp).is_ok_and(|installed| installed == wanted) {
         return Ok(python);
     }
 
-    let system = system_python().ok_or_else(|| Failure::new(format!("end to end: {NEEDS}")))?;
+    let system = system_python().ok_or_else(|| Failure::new(format!("no Python: {NEEDS}")))?;
     Step::program("a virtual environment", system)
         .args(["-m", "venv", "--clear"])
         .arg(venv)
         .run()?;
-    Step::program("the client and the servers", &python)
+    Step::program("what runs in it", &python)
         .args([
             "-m",
             "pip",

@@ -10,6 +10,7 @@ mod ci;
 mod e2e;
 mod failure;
 mod lint;
+mod python;
 mod release;
 mod soak;
 mod step;
@@ -29,12 +30,13 @@ cargo xtask <verb>
 
   ci                  everything below that must be green: lint, test, release --dry-run
   lint                rustfmt, clippy, rustdoc, every feature alone, dependencies (licences, bans, sources)
-  test [--no-e2e]     tidy, unit and integration tests, doctests, every benchmark once, e2e
+  test [--no-e2e]     tidy, unit and integration tests, doctests, every benchmark once, e2e, python
   tidy                the structure of the tree: edges between crates, copies of the licence, forgotten files, links
   bench [ARG...]      the benchmarks; what follows goes to criterion
   soak [--minutes N] [--decisions N]
                       a stack on a directory, for an hour or ten million decisions: memory and open files may not grow
   e2e [NAME...]       servers and a client from elsewhere, with and without the gate (Python 3.10 or later)
+  python [ARG...]     the Python wheel, built, installed and tested; what follows goes to pytest
   release [--dry-run] package every crate in the order of its dependencies; without --dry-run, publish them
   tools               install the pinned tools that the other verbs use, where they are missing
 ";
@@ -69,6 +71,7 @@ fn run(args: &[String]) -> Result<(), Failure> {
         ("bench", rest) => bench::run(rest),
         ("soak", rest) => soak::run(&workspace, rest),
         ("e2e", names) => e2e::run(&workspace, names),
+        ("python", chosen) => python::run(&workspace, chosen),
         ("release", []) => release::publish(&workspace),
         ("release", ["--dry-run"]) => release::dry_run(&workspace),
         ("tools", []) => tool::install_all(&workspace),

@@ -4,9 +4,9 @@ use crate::failure::Failure;
 use crate::step::{self, Step};
 use crate::tool;
 use crate::workspace::Workspace;
-use crate::{bench, e2e, tidy};
+use crate::{bench, e2e, python, tidy};
 
-/// Whether the end-to-end part is run too; the rest needs nothing but Rust.
+/// Whether the end-to-end part and the Python face are run too; the rest needs nothing but Rust.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum E2e {
     Included,
@@ -41,10 +41,11 @@ pub(crate) fn run(workspace: &Workspace, with: E2e) -> Result<(), Failure> {
     // A person without Python is told what was left out; a machine must have it.
     if !e2e::has_python() && !step::in_ci() {
         println!(
-            "\n── NOT RUN: end to end, with software from elsewhere: {}",
+            "\n── NOT RUN: end to end, with software from elsewhere, and the Python face: {}",
             e2e::NEEDS
         );
         return Ok(());
     }
-    e2e::run(workspace, &[])
+    e2e::run(workspace, &[])?;
+    python::run(workspace, &[])
 }

@@ -105,7 +105,7 @@ impl AuditLogger {
     }
 
     /// The newest records, newest first.
-    #[pyo3(signature = (n=Count(10)))]
+    #[pyo3(signature = (n=Count(10)), text_signature = "($self, n=10)")]
     fn latest(&self, py: Python<'_>, n: Count) -> PyResult<Vec<AuditRecord>> {
         let filter = audit_trail::Filter::new().newest_first().limit(n.length());
         let page = self.read(py, |stack| Ok(stack.audit.query(&filter)?))?;

@@ -176,7 +176,10 @@ impl Engine {
     }
 
     /// Records an event of an agent's beside the decisions, such as a message that was refused, and gives the record's id.
-    #[pyo3(signature = (event, agent_id, *, session_id=None, detail=Text("")))]
+    #[pyo3(
+        signature = (event, agent_id, *, session_id=None, detail=Text("")),
+        text_signature = "($self, event, agent_id, *, session_id=None, detail='')"
+    )]
     fn record_event(
         &self,
         py: Python<'_>,

@@ -97,10 +97,13 @@ fn kind(text: Text<'_>) -> Result<Kind, Failure> {
 #[pymethods]
 impl AuditFilter {
     #[new]
-    #[pyo3(signature = (
-        agent_id=None, outcome=None, action_type=None, resource=None, since=None, until=None, *, session_id=None,
-        event=None, kind=None, limit=None, offset=Count(0), newest_first=false
-    ))]
+    #[pyo3(
+        signature = (
+            agent_id=None, outcome=None, action_type=None, resource=None, since=None, until=None, *, session_id=None,
+            event=None, kind=None, limit=None, offset=Count(0), newest_first=false
+        ),
+        text_signature = "(agent_id=None, outcome=None, action_type=None, resource=None, since=None, until=None, *, session_id=None, event=None, kind=None, limit=None, offset=0, newest_first=False)"
+    )]
     #[expect(clippy::too_many_arguments, reason = "keyword arguments")]
     fn new(
         agent_id: Option<Text<'_>>,
