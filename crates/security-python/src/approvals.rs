@@ -133,8 +133,4 @@ impl Approvals {
         })?;
         Ok(Approval(approval))
     }
-
-    fn __repr__(&self) -> &'static str {
-        "<Approvals>"
-    }
 }

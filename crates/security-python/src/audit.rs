@@ -63,7 +63,6 @@ impl AuditLogger {
 impl AuditLogger {
     /// Records an event beside the decisions.
     #[pyo3(signature = (event, *, agent_id=None, session_id=None, reason=None, resource=None))]
-    #[expect(clippy::too_many_arguments, reason = "keyword arguments")]
     fn log(
         &self,
         py: Python<'_>,
@@ -195,10 +194,6 @@ impl AuditLogger {
 
     fn __len__(&self, py: Python<'_>) -> PyResult<usize> {
         Ok(Count(self.count(py)?).length())
-    }
-
-    fn __repr__(&self) -> &'static str {
-        "<AuditLogger>"
     }
 }
 

@@ -298,7 +298,6 @@ impl BudgetManager {
 
     /// Books what was spent; refused, and nothing changed, where it does not fit.
     #[pyo3(signature = (category, amount=None, description=None, *, tokens=None, calls=None))]
-    #[expect(clippy::too_many_arguments, reason = "keyword arguments")]
     fn record_spending(
         &self,
         py: Python<'_>,
@@ -373,7 +372,6 @@ impl BudgetManager {
     }
 
     #[pyo3(signature = (category, limit=None, *, tokens=None, calls=None, by=None))]
-    #[expect(clippy::too_many_arguments, reason = "keyword arguments")]
     fn update_limit(
         &self,
         py: Python<'_>,
@@ -419,7 +417,6 @@ impl BudgetManager {
 
     /// Holds an amount until it is settled or released, or for `ttl` seconds.
     #[pyo3(signature = (category, amount=None, *, tokens=None, calls=None, ttl=None))]
-    #[expect(clippy::too_many_arguments, reason = "keyword arguments")]
     fn reserve(
         &self,
         py: Python<'_>,
@@ -450,9 +447,5 @@ impl BudgetManager {
             }
             Err(failure) => Err(failure.into()),
         }
-    }
-
-    fn __repr__(&self) -> &'static str {
-        "<BudgetManager>"
     }
 }

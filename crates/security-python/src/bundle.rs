@@ -32,16 +32,12 @@ impl TrustGate {
         let within = within.filter(|scope| !scope.is_none());
         let within = within
             .as_ref()
-            .map(|scope| scope.extract::<Text<'_>>())
+            .map(PyAnyMethods::extract::<Text<'_>>)
             .transpose()?;
         let asked = ToolRequest::new(agent.map_err(Failure::from)?, tool.map_err(Failure::from)?)
             .scope(scope(within)?);
         let decision = self.0.ask(|stack| Ok(stack.trust_gate.check(&asked)))?;
         Ok(TrustCheckResult(decision))
-    }
-
-    fn __repr__(&self) -> &'static str {
-        "<TrustGate>"
     }
 }
 
@@ -81,9 +77,5 @@ impl SessionBudget {
             .0
             .ask(|stack| Ok(stack.budget.utilization(&session)?))?;
         Ok(BudgetUtilization(used))
-    }
-
-    fn __repr__(&self) -> &'static str {
-        "<SessionBudget>"
     }
 }

@@ -160,10 +160,12 @@ fn extent(
 
 /// The consents in force of which nothing was withdrawn.
 fn in_force(stack: &SecurityStack, extent: Extent) -> Vec<Arc<Row>> {
-    let mut filter = RecordFilter::default();
-    filter.extent = extent;
-    filter.kind = Some(RecordKind::Given);
-    filter.in_force = true;
+    let filter = RecordFilter {
+        extent,
+        kind: Some(RecordKind::Given),
+        in_force: true,
+        ..RecordFilter::default()
+    };
     stack.admin().consent().records(&filter)
 }
 
@@ -247,7 +249,6 @@ impl ConsentManager {
     }
 
     #[pyo3(signature = (agent_id, data_type, purpose=None, *, subject=None, operation=None))]
-    #[expect(clippy::too_many_arguments, reason = "keyword arguments")]
     fn require_consent(
         &self,
         py: Python<'_>,
@@ -326,10 +327,6 @@ impl ConsentManager {
         };
         let records = self.0.ask(|stack| Ok(in_force(stack, extent)))?;
         Ok(records.into_iter().map(ConsentRecord).collect())
-    }
-
-    fn __repr__(&self) -> &'static str {
-        "<ConsentManager>"
     }
 }
 

@@ -3,6 +3,7 @@
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 use security_bundle::Decision;
+use security_bundle::trust_gate::ApprovalId;
 use time::OffsetDateTime;
 
 use crate::budget::BudgetCheckResult;
@@ -89,7 +90,7 @@ impl GovernanceDecision {
 
     #[getter]
     fn approval_id(&self) -> Option<u64> {
-        self.0.approval().map(|id| id.as_u64())
+        self.0.approval().map(ApprovalId::as_u64)
     }
 
     #[getter]

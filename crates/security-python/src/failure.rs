@@ -76,7 +76,11 @@ impl Failure {
         const ARGUMENT: &str = "InvalidArgumentError";
         const STORE: &str = "StoreError";
         match self {
-            Self::Argument(_) | Self::ConsentId(_) | Self::Action(_) | Self::Args(_) => ARGUMENT,
+            Self::Argument(_)
+            | Self::ConsentId(_)
+            | Self::Action(_)
+            | Self::Args(_)
+            | Self::Audit(AuditError::Entry(_)) => ARGUMENT,
             Self::Closed => "EngineClosedError",
             Self::Forked => "ForkedProcessError",
             Self::Ended(_) => "PermitEndedError",
@@ -93,11 +97,9 @@ impl Failure {
                 | ConsentError::Poisoned => STORE,
                 _ => ARGUMENT,
             },
-            Self::Audit(AuditError::Entry(_)) => ARGUMENT,
-            Self::Audit(_) | Self::Record(_) | Self::Settle(_) => STORE,
             Self::Verify(_) | Self::Evidence(_) => "VerificationError",
             Self::Stack(StackError::Config(_)) => "ConfigurationError",
-            Self::Stack(_) => STORE,
+            Self::Audit(_) | Self::Record(_) | Self::Settle(_) | Self::Stack(_) => STORE,
         }
     }
 

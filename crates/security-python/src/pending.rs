@@ -19,6 +19,10 @@ use crate::seat::Seat;
 use crate::wakes::{self, Wakes};
 
 /// What a future of the core's comes to.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "one at a time, and taken apart at once"
+)]
 pub(crate) enum Answer {
     Decision(Decision),
     Permit(Result<security_bundle::Permit, Denied>),

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use pyo3::exceptions::PyBaseException;
 use pyo3::intern;
 use pyo3::prelude::*;
+use security_bundle::budget_enforcer::Charge;
 use security_bundle::{Amounts, Decision, Usage};
 use uuid::Uuid;
 
@@ -45,7 +46,7 @@ enum Ending {
 impl Permit {
     pub(crate) fn new(seat: &Arc<Seat>, permit: security_bundle::Permit) -> Self {
         let mut held = Amounts::NONE;
-        for (_, line) in permit.action().charge().into_iter().flat_map(|c| c.lines()) {
+        for (_, line) in permit.action().charge().into_iter().flat_map(Charge::lines) {
             held = larger(held, *line);
         }
         Self {
@@ -228,7 +229,6 @@ impl Permit {
 
     /// Ends it as failed, with why, and what was used all the same.
     #[pyo3(signature = (error, *, cost=None, tokens=None, calls=None, at_least=false))]
-    #[expect(clippy::too_many_arguments, reason = "keyword arguments")]
     fn fail<'py>(
         &self,
         py: Python<'py>,
@@ -247,7 +247,6 @@ impl Permit {
     }
 
     #[pyo3(signature = (error, *, cost=None, tokens=None, calls=None, at_least=false))]
-    #[expect(clippy::too_many_arguments, reason = "keyword arguments")]
     fn fail_async<'py>(
         &self,
         py: Python<'py>,

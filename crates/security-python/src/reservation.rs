@@ -30,13 +30,13 @@ impl Reservation {
         seat: &Arc<Seat>,
         category: &str,
         held: Amounts,
-        hold: budget_enforcer::Reservation,
+        reservation: budget_enforcer::Reservation,
     ) -> Self {
         Self {
             seat: Arc::clone(seat),
             category: category.to_owned(),
             held,
-            hold: Mutex::new(Some(hold)),
+            hold: Mutex::new(Some(reservation)),
         }
     }
 

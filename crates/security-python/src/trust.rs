@@ -237,10 +237,6 @@ impl TrustManager {
         let agents: BTreeSet<&str> = named.map(|assignment| assignment.agent.as_str()).collect();
         Ok(agents.into_iter().map(str::to_owned).collect())
     }
-
-    fn __repr__(&self) -> &'static str {
-        "<TrustManager>"
-    }
 }
 
 fn is_level(assignment: &Assignment) -> bool {
