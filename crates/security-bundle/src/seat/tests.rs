@@ -1,8 +1,8 @@
 //! Who joined an owner that is there and does not answer: its disk hangs, or its answer comes too late.
 
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 
 use audit_trail::{AuditReader, Kind};
@@ -57,7 +57,7 @@ struct Place {
     dir: TempDir,
 }
 
-fn place<S: Service>(patience: Duration, service: impl FnOnce(Door) -> S) -> Place {
+fn place<S: Service>(service: impl FnOnce(Door) -> S) -> Place {
     let dir = tempfile::tempdir().unwrap();
     let config = config(dir.path());
     let plan = Arc::<Plan>::default();
@@ -76,7 +76,7 @@ fn place<S: Service>(patience: Duration, service: impl FnOnce(Door) -> S) -> Pla
     let joined = Seat::take(config).unwrap();
     assert!(!joined.is_owner());
     Place {
-        joined: joined.answer_within(patience),
+        joined: joined.answer_within(LONG),
         plan,
         is_closing,
         server,
@@ -90,13 +90,13 @@ fn call(seat: &Seat) -> Result<Permit, Denied> {
     guard.authorize_blocking(&action.build().unwrap())
 }
 
-/// All that the budget has, once the owner answers again.
+/// All that the budget has, of an owner that answers.
 fn all(seat: &Seat) -> usize {
+    seat.chair.patience().set(LONG);
     let mut permits = Vec::new();
     loop {
         match call(seat) {
             Ok(permit) => permits.push(permit),
-            Err(denied) if denied.code() == "owner_silent" => {}
             Err(denied) => {
                 assert_eq!(denied.code(), "exceeds_budget");
                 break;
@@ -112,9 +112,10 @@ fn all(seat: &Seat) -> usize {
 
 #[test]
 fn an_owner_whose_disk_hangs_holds_nothing_for_those_it_does_not_answer() {
-    let place = place(SHORT, |door| door);
+    let place = place(|door| door);
     call(&place.joined).unwrap().cancel_blocking().unwrap();
     place.plan.arm(1, Fault::Hangs);
+    place.joined.chair.patience().set(SHORT);
     for _ in 0..3 {
         assert_eq!(call(&place.joined).unwrap_err().code(), "owner_silent");
     }
@@ -126,8 +127,8 @@ fn an_owner_whose_disk_hangs_holds_nothing_for_those_it_does_not_answer() {
     assert_eq!(all(&place.joined), CALLS);
 }
 
-/// Answers later than anybody waits for it.
-struct Late(Door);
+/// Answers one call when it is told to, which is later than anybody waits for it.
+struct Late(Door, Mutex<mpsc::Receiver<()>>);
 
 impl Service for Late {
     type Seat = Joined;
@@ -141,11 +142,12 @@ impl Service for Late {
         seat: &Arc<Joined>,
         request: Box<RawValue>,
     ) -> Result<Box<RawValue>, Refusal> {
-        let is_late = request.get().contains("\"late\"");
+        let has = |text: &str| request.get().contains(text);
+        let is_late = has("\"authorize\"") && has("\"late\"");
         let answer = self.0.handle(seat, request).await;
         if is_late {
-            // The whole process: that nobody waits any more is read after that.
-            std::thread::sleep(Duration::from_millis(400));
+            // With its whole thread: that nobody waits any more is read after that.
+            self.1.lock().unwrap().recv().unwrap();
         }
         answer
     }
@@ -157,16 +159,19 @@ impl Service for Late {
 
 #[test]
 fn a_permit_that_comes_too_late_is_given_back() {
-    let place = place(SHORT, Late);
+    let (tell, told) = mpsc::channel();
+    let place = place(|door| Late(door, Mutex::new(told)));
+    place.joined.chair.patience().set(SHORT);
     let guard = place.joined.guard();
     let action = guard.action("bot").session("late").tool("read_file");
     let denied = guard.authorize_blocking(&action.build().unwrap());
     assert_eq!(denied.unwrap_err().code(), "owner_silent");
+    tell.send(()).unwrap();
     assert_eq!(all(&place.joined), CALLS);
 }
 
 /// Decides, and never says so.
-struct Mute(Door, std::sync::mpsc::Sender<()>);
+struct Mute(Door, mpsc::Sender<()>);
 
 impl Service for Mute {
     type Seat = Joined;
@@ -192,14 +197,14 @@ impl Service for Mute {
 
 #[test]
 fn a_call_that_the_owner_permitted_and_could_not_say_so_is_taken_up_by_the_next_one_once() {
-    let (decided, is_decided) = std::sync::mpsc::channel();
+    let (decided, is_decided) = mpsc::channel();
     let Place {
         joined,
         server,
         is_closing,
         dir,
         ..
-    } = place(LONG, |door| Mute(door, decided));
+    } = place(|door| Mute(door, decided));
     let asking = std::thread::spawn({
         let guard = joined.guard();
         let action = guard.action("bot").session("s").tool("read_file");

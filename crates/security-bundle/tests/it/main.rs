@@ -38,7 +38,7 @@ mod revocation;
 mod seat;
 mod seed_000;
 mod seed_004;
-#[cfg(all(unix, feature = "control"))]
+#[cfg(all(target_os = "linux", feature = "control"))]
 mod silent_owner;
 #[cfg(feature = "tracing")]
 mod spans;

@@ -2,6 +2,7 @@
 //!
 //! The owner is the test itself, run once more with its orders in the environment; it is stopped and goes on by signals.
 
+use std::fs;
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -15,6 +16,8 @@ use crate::seat::config;
 
 const ORDERS: &str = "SECURITY_BUNDLE_OWNER";
 const CALLS: usize = 10;
+/// Longer than an owner that is well takes on a busy machine.
+const LONG: Duration = Duration::from_secs(60);
 
 /// A process that owns the directory.
 struct Owner(Child);
@@ -38,6 +41,19 @@ impl Owner {
         let pid = self.0.id().to_string();
         let sent = Command::new("kill").args([signal, &pid]).status().unwrap();
         assert!(sent.success());
+    }
+
+    /// Returns once none of its threads runs any more.
+    fn stop(&self) {
+        self.signal("-STOP");
+        let threads = format!("/proc/{}/task", self.0.id());
+        let is_stopped = |thread: std::io::Result<fs::DirEntry>| {
+            let stat = fs::read_to_string(thread.unwrap().path().join("stat")).unwrap();
+            stat.rsplit_once(") ").unwrap().1.starts_with('T')
+        };
+        while !fs::read_dir(&threads).unwrap().all(is_stopped) {
+            thread::yield_now();
+        }
     }
 }
 
@@ -71,16 +87,6 @@ fn call(guard: &Guard, tool: &str, waits: bool) -> Result<Permit, String> {
     answer.map_err(|denied| denied.code().to_owned())
 }
 
-/// Asks until the owner answers again.
-fn first_permit(guard: &Guard) -> Permit {
-    loop {
-        match call(guard, "read_file", false) {
-            Ok(permit) => return permit,
-            Err(code) => assert_eq!(code, "owner_silent"),
-        }
-    }
-}
-
 fn log(directory: &Path) -> AuditReader {
     AuditReader::open(directory, None).unwrap()
 }
@@ -95,12 +101,13 @@ fn a_stopped_owner_is_not_waited_for_for_ever_and_keeps_nothing() {
     let owner = Owner::of(dir.path(), test);
     let joined = Seat::take(config(dir.path())).unwrap();
     assert!(!joined.is_owner());
-    let joined = joined.answer_within(Duration::from_millis(300));
+    let joined = joined.answer_within(LONG);
     let guard = joined.guard();
     let permit = call(&guard, "read_file", false).unwrap();
     let record = permit.decision().record_id().unwrap();
 
-    owner.signal("-STOP");
+    owner.stop();
+    let joined = joined.answer_within(Duration::from_millis(300));
     let asking: Vec<_> = (0..4)
         .map(|_| {
             let guard = guard.clone();
@@ -126,8 +133,9 @@ fn a_stopped_owner_is_not_waited_for_for_ever_and_keeps_nothing() {
         &"read_file".parse().unwrap()
     ));
 
+    let joined = joined.answer_within(LONG);
     owner.signal("-CONT");
-    let mut left = vec![first_permit(&guard)];
+    let mut left = Vec::new();
     while let Ok(permit) = call(&guard, "read_file", false) {
         left.push(permit);
     }
@@ -165,7 +173,7 @@ fn who_waits_for_an_approval_waits_on_while_the_owner_is_well_and_no_longer() {
         "silent_owner::who_waits_for_an_approval_waits_on_while_the_owner_is_well_and_no_longer";
     let owner = Owner::of(dir.path(), test);
     let joined = Seat::take(config(dir.path())).unwrap();
-    let joined = joined.answer_within(Duration::from_millis(100));
+    let joined = joined.answer_within(Duration::from_secs(1));
     let guard = joined.guard();
     assert_eq!(
         call(&guard, "send_mail", false).map(drop),
@@ -175,10 +183,11 @@ fn who_waits_for_an_approval_waits_on_while_the_owner_is_well_and_no_longer() {
     let waiting = guard.clone();
     thread::spawn(move || told.send(call(&waiting, "send_mail", true).map(drop)));
     // Longer than anybody is waited for who does not answer.
-    assert!(heard.recv_timeout(Duration::from_secs(1)).is_err());
-    owner.signal("-STOP");
+    assert!(heard.recv_timeout(Duration::from_secs(4)).is_err());
+    owner.stop();
     let answer = heard.recv_timeout(Duration::from_secs(60)).unwrap();
     assert_eq!(answer, Err("owner_silent".to_owned()));
+    let joined = joined.answer_within(LONG);
     owner.signal("-CONT");
-    drop(first_permit(&guard));
+    drop(call(&joined.guard(), "read_file", false).unwrap());
 }
