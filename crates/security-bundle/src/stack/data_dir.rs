@@ -26,8 +26,9 @@ pub(crate) fn is_data_dir(directory: &Path) -> bool {
     directory.join(FOLDER).is_dir() && directory.join("seg").is_dir()
 }
 
-#[cfg(test)]
-const SMALL_SEGMENT: u64 = 1 << 20;
+/// Bytes in a segment of the log. Opening reads the newest one whole and a new directory writes two of zeros, so that both take milliseconds; of what
+/// waits for the disk, at most an eighth of this fits.
+const SEGMENT: u64 = if cfg!(test) { 1 << 20 } else { 8 << 20 };
 
 /// A directory that this process owns, read back.
 pub(super) struct Opened {
@@ -77,14 +78,10 @@ pub(super) fn open(
     let mut log = AuditLog::builder()
         .directory(directory)
         .namespace(config.audit_namespace.as_str())
-        .signer(again(&key)?);
+        .signer(again(&key)?)
+        .segment_size(SEGMENT);
     if let Some(clock) = clock {
         log = log.clock(move || clock());
-    }
-    #[cfg(test)]
-    {
-        // Tests make hundreds of them.
-        log = log.segment_size(SMALL_SEGMENT);
     }
     let audit = match log.build() {
         Err(AuditError::Locked { .. }) => {
