@@ -16,9 +16,9 @@ use crate::reader::AuditReader;
 
 /// What fails is not tried again at once.
 const PAUSE: Duration = Duration::from_millis(10);
-/// Tiles that are synced between two looks at what else there is to do, and before a log is closed.
-const SETTLED_AT_ONCE: usize = 256;
-const SETTLED_AT_LAST: usize = 1024;
+/// Bundles whose tiles, two or three for each, are synced between two looks at what else there is to do, and before a log is closed.
+const SETTLED_AT_ONCE: u64 = 128;
+const SETTLED_AT_LAST: u64 = 512;
 /// How long until a full disk is looked at again.
 const AGAIN: Duration = Duration::from_secs(1);
 
@@ -112,10 +112,10 @@ impl Keeper {
     }
 
     /// Syncs some tiles if there is nothing else to do. What fails is written anew when the log is opened.
-    fn settle(&self, count: usize) {
+    fn settle(&self, bundles: u64) {
         let mut publisher = self.lock();
         if publisher.published() == self.pipeline.durable.reached() {
-            drop(publisher.settle(count));
+            drop(publisher.settle(bundles));
         }
     }
 

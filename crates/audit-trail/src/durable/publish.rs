@@ -18,8 +18,6 @@ const STEP: u64 = 64 * bundle::WIDTH;
 
 /// Says up to which size complete tiles are synced.
 const SETTLED: &str = "idx/tiles";
-/// Tiles of which it is known that they are not synced, at most.
-const UNSETTLED: usize = 1 << 16;
 
 /// Writes the view, and knows up to where it is written.
 #[derive(Debug)]
@@ -33,10 +31,10 @@ pub(crate) struct Publisher {
     shown: u64,
     /// Nothing more is written: the directory may be another's by now.
     retired: bool,
-    /// Size up to which complete tiles are synced.
+    /// Size up to which complete tiles are noted as synced.
     settled: u64,
-    /// Complete tiles since then, and their directories; `None` when there were too many to know.
-    unsettled: Option<(Vec<String>, BTreeSet<String>)>,
+    /// Size up to which they are; `None` after a sync that failed. Which tiles these are follows from it: nothing is kept of each.
+    synced: Option<u64>,
 }
 
 impl Publisher {
@@ -53,7 +51,7 @@ impl Publisher {
             shown: published,
             retired: false,
             settled: done,
-            unsettled: Some((Vec::new(), BTreeSet::new())),
+            synced: Some(done),
         })
     }
 
@@ -93,17 +91,6 @@ impl Publisher {
             }
             let file = self.storage.create(&name).map_err(failed())?;
             file.write_at(&reader.tile(*path)?, 0).map_err(failed())?;
-            if let Some((names, dirs)) = self.unsettled.as_mut().filter(|_| path.is_full()) {
-                dirs.extend(parents(&name).map(str::to_owned));
-                names.push(name);
-            }
-        }
-        if self
-            .unsettled
-            .as_ref()
-            .is_some_and(|(names, _)| names.len() > UNSETTLED)
-        {
-            self.unsettled = None;
         }
         self.done = complete(end);
         if end == size {
@@ -130,23 +117,31 @@ impl Publisher {
 
     /// Whether complete tiles are not synced yet.
     pub(crate) fn is_unsettled(&self) -> bool {
-        self.unsettled.is_some() && self.done > self.settled
+        self.synced.is_some() && self.done > self.settled
     }
 
-    /// Syncs up to `count` tiles, and notes it when all are. After an error nothing is known of the others, and they are written anew at the next opening.
-    pub(crate) fn settle(&mut self, count: usize) -> Result<(), AuditError> {
-        let Some((mut names, dirs)) = self.unsettled.take() else {
+    /// Syncs the tiles of up to so many bundles more, and notes it when all are. After an error nothing is known of the others, and they are written
+    /// anew at the next opening.
+    pub(crate) fn settle(&mut self, bundles: u64) -> Result<(), AuditError> {
+        let Some(synced) = self.synced.take() else {
             return Ok(());
         };
         let failed = || AuditError::storage("syncing the log's tiles");
-        for name in names.drain(..count.min(names.len())) {
-            if let Some(file) = self.storage.open(&name, true).map_err(failed())? {
+        let next = synced.saturating_add(bundles.saturating_mul(bundle::WIDTH));
+        let next = next.min(self.done);
+        for path in tiles_between(synced, next).filter(TilePath::is_full) {
+            let file = self.storage.open(&path.to_string(), true);
+            if let Some(file) = file.map_err(failed())? {
                 file.sync().map_err(failed())?;
             }
         }
-        if !names.is_empty() || self.done == self.settled {
-            self.unsettled = Some((names, dirs));
+        if next < self.done || self.done == self.settled {
+            self.synced = Some(next);
             return Ok(());
+        }
+        let mut dirs = BTreeSet::new();
+        for path in tiles_between(self.settled, self.done).filter(TilePath::is_full) {
+            dirs.extend(parents(&path.to_string()).map(str::to_owned));
         }
         for dir in dirs.iter().map(String::as_str).chain([""]) {
             self.storage.sync_dir(dir).map_err(failed())?;
@@ -154,7 +149,7 @@ impl Publisher {
         let done = self.done.to_string();
         storage::replace(&*self.storage, SETTLED, done.as_bytes()).map_err(failed())?;
         self.settled = self.done;
-        self.unsettled = Some((names, BTreeSet::new()));
+        self.synced = Some(next);
         Ok(())
     }
 
@@ -201,8 +196,82 @@ fn parents(name: &str) -> impl Iterator<Item = &str> {
 
 #[cfg(test)]
 mod tests {
+    use std::io;
+    use std::sync::Mutex;
+
     use super::*;
+    use crate::durable::storage::{Disk, Stored};
     use crate::tiles::tiles_at;
+    use crate::{AuditLog, Entry};
+
+    /// A directory that remembers which files were opened for writing: those that are synced.
+    #[derive(Debug)]
+    struct Watched(Disk, Mutex<Vec<String>>);
+
+    impl Storage for Watched {
+        fn open(&self, name: &str, writing: bool) -> io::Result<Option<Arc<dyn Stored>>> {
+            if writing {
+                self.1.lock().unwrap().push(name.to_owned());
+            }
+            self.0.open(name, writing)
+        }
+        fn create(&self, name: &str) -> io::Result<Arc<dyn Stored>> {
+            self.0.create(name)
+        }
+        fn rename(&self, from: &str, to: &str) -> io::Result<()> {
+            self.0.rename(from, to)
+        }
+        fn remove(&self, name: &str) -> io::Result<()> {
+            self.0.remove(name)
+        }
+        fn list(&self, dir: &str) -> io::Result<Vec<String>> {
+            self.0.list(dir)
+        }
+        fn make_dir(&self, dir: &str) -> io::Result<()> {
+            self.0.make_dir(dir)
+        }
+        fn remove_dir(&self, dir: &str) -> io::Result<()> {
+            self.0.remove_dir(dir)
+        }
+        fn sync_dir(&self, dir: &str) -> io::Result<()> {
+            self.0.sync_dir(dir)
+        }
+    }
+
+    #[test]
+    fn every_complete_tile_is_synced_once_before_that_is_noted() {
+        let log = AuditLog::builder().build().unwrap();
+        let dir = tempfile::tempdir().unwrap();
+        let disk = Disk::new(dir.path());
+        disk.make_dir("idx").unwrap();
+        let watched = Arc::new(Watched(disk, Mutex::default()));
+        let storage: Arc<dyn Storage> = Arc::clone(&watched) as _;
+        let mut publisher = Publisher::new(storage, 0).unwrap();
+        let mut noted = 0;
+        for (size, bundles) in [(1000, 1), (1300, 7), (1301, 1), (2560, 2)] {
+            while log.size().unwrap() < size {
+                log.log(Entry::event("tick")).unwrap();
+            }
+            let checkpoint = log.checkpoint().unwrap();
+            while !publisher.step(&log.reader(), &checkpoint).unwrap() {}
+            while publisher.is_unsettled() {
+                let note = std::fs::read_to_string(dir.path().join(SETTLED)).unwrap_or_default();
+                assert_eq!(
+                    note.parse().unwrap_or(0),
+                    noted,
+                    "not before all are synced"
+                );
+                publisher.settle(bundles).unwrap();
+            }
+            noted = complete(size);
+            let mut synced = watched.1.lock().unwrap().clone();
+            synced.sort();
+            let full = tiles_at(size).filter(TilePath::is_full);
+            let mut full: Vec<_> = full.map(|path| path.to_string()).collect();
+            full.sort();
+            assert_eq!(synced, full);
+        }
+    }
 
     #[test]
     fn incomplete_tiles_are_those_of_the_layout() {
