@@ -34,6 +34,8 @@ pub(crate) fn run(workspace: &Workspace, chosen: &[&str]) -> Result<(), Failure>
     Step::program("tests of the Python face", &python)
         .args(["-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir"])
         .arg(&face)
+        .arg("--basetemp")
+        .arg(home.join("run"))
         .arg(face.join("tests"))
         .args(chosen)
         .env("AUMOS_REPLAY", replay)
