@@ -27,6 +27,7 @@ mod bundle;
 
 // What holds it together.
 mod fork;
+mod interpreter;
 mod pending;
 mod seat;
 mod wakes;
@@ -34,6 +35,8 @@ mod wakes;
 /// The native part of `aumos_governance`.
 #[pyo3::pymodule(gil_used = false)]
 mod _core {
+    use pyo3::prelude::*;
+
     #[pymodule_export]
     use crate::action::GovernanceAction;
     #[pymodule_export]
@@ -68,4 +71,9 @@ mod _core {
     use crate::usage::BudgetUtilization;
     #[pymodule_export]
     use crate::wakes::stop_wakes;
+
+    #[pymodule_init]
+    fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        crate::interpreter::only_the_first(module.py())
+    }
 }

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import subprocess
+import sys
 import threading
 from decimal import Decimal
 from pathlib import Path
@@ -293,3 +295,18 @@ def test_waiting_for_approval_ends_with_the_answer(answer: str) -> None:
     with engine.authorize(GovernanceAction("a", tool="pay", args=[answer]), wait_for_approval=True) as permit:
         assert permit.decision.allowed
     thread.join()
+
+
+def test_the_interpreter_ends_while_somebody_is_being_woken() -> None:
+    ending = f"""
+import time
+from aumos_governance import GovernanceAction, GovernanceEngine
+engine = GovernanceEngine({TOOLS!r})
+engine.trust.set_level("a", 3)
+waiting = engine._authorize(GovernanceAction("a", tool="pay"), True)
+assert waiting.poll(lambda: [time.sleep(0.0001) for _ in range(3000)]) is None
+engine.approvals.approve(engine.approvals.list()[0].id, by="ops@example.com")
+time.sleep(0.1)
+"""
+    done = subprocess.run([sys.executable, "-c", ending], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (0, "")
