@@ -264,7 +264,6 @@ impl Candidate {
                 let is_closing = Arc::new(AtomicBool::new(false));
                 let door = Door {
                     desk: Arc::clone(&desk),
-                    configuration: self.configuration.clone(),
                     is_closing: Arc::clone(&is_closing),
                 };
                 let server = Server::bind(&self.socket, Arc::new(door));

@@ -6,6 +6,7 @@ use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::mpsc::channel;
 
 use clap::Args;
 use security_bundle::trust_gate::AgentId;
@@ -39,6 +40,10 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) fn run(arguments: Arguments) -> Answer {
+    let (placing, placed) = channel();
+    let watcher = place::watch(&arguments.config, placed)?;
+    // Dropped before the watcher, which may be waiting for it.
+    let placing = placing;
     let mut config = SecurityStackConfig::from_path(&arguments.config)?;
     if arguments.data_dir.is_some() {
         config.data_dir = arguments.data_dir;
@@ -62,7 +67,8 @@ pub(crate) fn run(arguments: Arguments) -> Answer {
     if let Some((listen, counts)) = arguments.metrics.zip(counts) {
         metrics::serve(listen, move || counts.render())?;
     }
-    let watcher = place.watch(&arguments.config)?;
+    // The watcher is there for as long as this.
+    placing.send(place.ruled()).ok();
     // With a key of its own, too: this is what the auditor needs, and it is no secret.
     anstream::eprintln!("verifier key: {}", place.verifier_key()?);
     let session = match configured.and_then(|agent| agent.session) {

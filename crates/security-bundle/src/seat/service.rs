@@ -22,8 +22,6 @@ pub(super) enum Request {
 
 pub(super) struct Door {
     pub(super) desk: Arc<Desk>,
-    /// Names the configuration that those who join must have as well.
-    pub(super) configuration: String,
     /// This process is leaving.
     pub(super) is_closing: Arc<AtomicBool>,
 }
@@ -49,11 +47,16 @@ impl Service for Door {
     type Seat = Joined;
 
     fn join(&self, hello: Hello, peer: Peer) -> Result<Joined, Refusal> {
-        if hello.role == Role::Gate && hello.config.as_deref() != Some(&*self.configuration) {
-            return Err(Refusal::new(
-                "other_configuration",
-                "the data directory is owned by a process with another configuration; all gates on one directory share trust, budget and consent rules, and may differ in [agent], [mcp] and audit.key alone: give this one the same, or reload the owner first",
-            ));
+        if hello.role == Role::Gate {
+            // That which is in force now, and not that which the owner was started with.
+            let ours = crate::policy::shared_digest(&self.desk.stack.config())
+                .map_err(|error| Refusal::new("internal_error", error.to_string()))?;
+            if hello.config != Some(ours) {
+                return Err(Refusal::new(
+                    "other_configuration",
+                    "the data directory is owned by a process with another configuration; all gates on one directory share trust, budget and consent rules, and may differ in [agent], [mcp] and audit.key alone: give this one the same, or reload the owner first",
+                ));
+            }
         }
         let joined = Joined {
             role: hello.role,

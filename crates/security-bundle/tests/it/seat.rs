@@ -7,7 +7,7 @@ use std::time::Duration;
 use security_bundle::audit_trail::{AuditReader, Kind, Record};
 use security_bundle::operator::{OperatorAnswer, OperatorRequest};
 use security_bundle::{
-    Guard, OperatorLine, OperatorLineError, Permit, Seat, SecurityStackConfig, StackError, Usage,
+    Guard, OperatorLine, OperatorLineError, Permit, Raises, Seat, SecurityStackConfig, StackError, Usage,
 };
 
 pub(crate) fn config(directory: &Path) -> SecurityStackConfig {
@@ -217,6 +217,28 @@ fn another_configuration_is_not_let_in_and_another_agents_is() {
     let mut agents = config(dir.path());
     agents.mcp.child_env.push("TERM".to_owned());
     Seat::take(agents).unwrap();
+}
+
+#[test]
+fn who_comes_after_a_reload_must_have_the_configuration_that_is_in_force_now() {
+    let dir = tempfile::tempdir().unwrap();
+    let owner = Seat::take(config(dir.path())).unwrap();
+    let mut tighter = config(dir.path());
+    tighter.budgets[0].limits.calls = Some(5);
+    let by = "ops@example.com".parse().unwrap();
+    let stack = owner.stack().unwrap();
+    let reloaded = stack.reload(tighter.clone(), &by, "review", Raises::Refuse);
+    reloaded.unwrap();
+    drop(stack);
+
+    let refused = Seat::take(config(dir.path())).unwrap_err();
+    assert!(
+        refused.to_string().contains("another configuration"),
+        "{refused}"
+    );
+    let joined = Seat::take(tighter).unwrap();
+    assert!(!joined.is_owner());
+    settle(call(&joined.guard(), "read_file").unwrap());
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::path::Path;
-use std::sync::mpsc::{Receiver, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::Duration;
 
 use security_bundle::{ConfigError, ConfigWatcher, SecurityStackConfig};
@@ -55,6 +55,59 @@ fn a_file_that_does_not_hold_is_told_and_then_the_one_that_does() {
     assert!(error.contains("did you mean `session`?"), "{error}");
     fs::write(&path, text(2)).unwrap();
     assert_eq!(calls(&told), Some(2));
+}
+
+#[test]
+fn a_file_that_somebody_has_only_begun_to_write_is_waited_for() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("secstack.toml");
+    fs::write(&path, text(1)).unwrap();
+    let (_watcher, told) = watch(&path);
+    fs::write(&path, "\n").unwrap();
+    // Longer than the file has to be left alone, or else nothing is tested.
+    std::thread::sleep(Duration::from_millis(300));
+    fs::write(&path, text(2)).unwrap();
+    let read = std::iter::repeat_with(|| told.recv_timeout(LONG).unwrap());
+    // It is told of where this test was kept waiting for seconds.
+    let mut read = read.skip_while(|read| {
+        let error = read.as_ref().err().map(ToString::to_string);
+        error.is_some_and(|error| error.ends_with("the file is empty"))
+    });
+    let session = read.next().unwrap().unwrap().budget.session;
+    assert_eq!(session.unwrap().calls, Some(2));
+}
+
+#[test]
+fn a_file_beside_one_that_never_rests_is_told() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("secstack.toml");
+    fs::write(&path, text(1)).unwrap();
+    let (_watcher, told) = watch(&path);
+    let (stop, stopped) = channel::<()>();
+    std::thread::scope(move |scope| {
+        let log = dir.path().join("calls.ndjson");
+        scope.spawn(move || {
+            let turn = || stopped.recv_timeout(Duration::from_millis(1));
+            while turn().is_err_and(|error| error == RecvTimeoutError::Timeout) {
+                fs::write(&log, "{}").unwrap();
+            }
+        });
+        // Dropped before the thread is waited for, whatever happens.
+        let _stop = stop;
+        fs::write(&path, text(2)).unwrap();
+        assert_eq!(calls(&told), Some(2));
+    });
+}
+
+#[test]
+fn a_file_that_stays_empty_is_a_bad_one() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("secstack.toml");
+    fs::write(&path, text(1)).unwrap();
+    let (_watcher, told) = watch(&path);
+    fs::write(&path, "").unwrap();
+    let error = told.recv_timeout(LONG).unwrap().unwrap_err().to_string();
+    assert!(error.contains("the file is empty"), "{error}");
 }
 
 #[test]

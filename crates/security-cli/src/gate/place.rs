@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::mpsc::Receiver;
 
 use security_bundle::audit_trail::NdjsonSink;
 use security_bundle::trust_gate::OperatorId;
@@ -29,6 +30,41 @@ pub(super) enum Place {
     },
     #[cfg(unix)]
     Directory(Arc<Seat>),
+}
+
+/// Gives the stack for which a file is watched, while it is in this process.
+pub(super) type Ruled = Box<dyn Fn() -> Option<Arc<SecurityStack>> + Send>;
+
+/// Puts the file in force again whenever it says something else, and tells on standard error what came of it.
+///
+/// Watching begins before the file is read for the first time: until there is a stack whose rules it can be, which may take seconds,
+/// it may change too.
+pub(super) fn watch(file: &Path, placed: Receiver<Ruled>) -> Result<ConfigWatcher, Failure> {
+    let by: OperatorId = CONFIGURATION.parse()?;
+    let mut ruled = None;
+    let watcher = ConfigWatcher::start(file, move |read| {
+        if ruled.is_none() {
+            ruled = placed.recv().ok();
+        }
+        let Some(stack) = ruled.as_ref().and_then(|ruled| ruled()) else {
+            return;
+        };
+        let reloaded = read.map_err(ReloadError::from).and_then(|mut config| {
+            // The command line may have named another one.
+            config.data_dir.clone_from(&stack.config().data_dir);
+            stack.reload(config, &by, "the file has changed", Raises::Refuse)
+        });
+        match reloaded {
+            Ok(reloaded) => anstream::eprintln!(
+                "the configuration is in force as it is now\n{}",
+                reloaded.diff
+            ),
+            Err(error) => {
+                anstream::eprintln!("the configuration from before is still in force: {error}");
+            }
+        }
+    })?;
+    Ok(watcher)
 }
 
 impl Place {
@@ -82,10 +118,9 @@ impl Place {
         })
     }
 
-    /// Puts the file in force again whenever it says something else, and tells on standard error what came of it. Where another process
-    /// owns the data directory, that one looks at its own file.
-    pub(super) fn watch(&self, file: &Path) -> Result<ConfigWatcher, Failure> {
-        let stack: Box<dyn Fn() -> Option<Arc<SecurityStack>> + Send> = match self {
+    /// Whose rules a changed file becomes. Where another process owns the data directory, that one looks at its own file.
+    pub(super) fn ruled(&self) -> Ruled {
+        match self {
             Self::Own { stack, .. } => {
                 let stack = Arc::clone(stack);
                 Box::new(move || Some(Arc::clone(&stack)))
@@ -95,28 +130,7 @@ impl Place {
                 let seat = Arc::clone(seat);
                 Box::new(move || seat.stack())
             }
-        };
-        let by: OperatorId = CONFIGURATION.parse()?;
-        let watcher = ConfigWatcher::start(file, move |read| {
-            let Some(stack) = stack() else {
-                return;
-            };
-            let reloaded = read.map_err(ReloadError::from).and_then(|mut config| {
-                // The command line may have named another one.
-                config.data_dir.clone_from(&stack.config().data_dir);
-                stack.reload(config, &by, "the file has changed", Raises::Refuse)
-            });
-            match reloaded {
-                Ok(reloaded) => anstream::eprintln!(
-                    "the configuration is in force as it is now\n{}",
-                    reloaded.diff
-                ),
-                Err(error) => {
-                    anstream::eprintln!("the configuration from before is still in force: {error}");
-                }
-            }
-        })?;
-        Ok(watcher)
+        }
     }
 
     pub(super) fn guard(&self) -> Guard {

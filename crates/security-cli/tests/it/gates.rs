@@ -5,10 +5,11 @@ use std::collections::HashMap;
 use std::fs;
 use std::sync::mpsc::{Sender, channel};
 use std::thread;
+use std::time::Duration;
 
 use audit_trail::{AuditLog, AuditReader, Filter, Kind, Outcome, SigningKey};
-use security_bundle::OperatorLine;
 use security_bundle::operator::{OperatorAnswer, OperatorRequest};
+use security_bundle::{OperatorLine, SecurityStackConfig, create_security_stack};
 use serde_json::{Value, json};
 
 use crate::gate::Session;
@@ -401,6 +402,29 @@ fn a_gate_with_other_rules_is_refused_and_one_for_another_agent_is_not() {
     let config = folder.file("a.toml");
     let ran = run(["mcp", "--config", &config, "--agent", "other", "--", "true"]);
     assert_eq!(ran.status, Some(0), "{}", ran.err);
+}
+
+#[test]
+fn a_file_that_changes_while_the_gate_still_waits_for_its_directory_is_in_force() {
+    let folder = folder(&["a"], "");
+    let config = SecurityStackConfig::from_path(folder.file("a.toml")).unwrap();
+    // Owned, and by nobody who could be joined.
+    let owner = create_security_stack(config).unwrap();
+    let mut gate = thread::scope(|scope| {
+        let gate = scope.spawn(|| gate(&folder, "a"));
+        // It has read the file by now, or else nothing is tested.
+        thread::sleep(Duration::from_secs(1));
+        write(&folder, "a", &RULES.replace("\"L1\"", "\"L5\""), "");
+        drop(owner);
+        gate.join().unwrap()
+    });
+    let mut ids = 1..600;
+    let is_denied = ids.any(|id| {
+        let answer = gate.call(id, "now", &json!({}));
+        thread::sleep(Duration::from_millis(100));
+        answer["error"]["message"] == "Unknown tool: now"
+    });
+    assert!(is_denied);
 }
 
 #[test]
