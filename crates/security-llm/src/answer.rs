@@ -7,6 +7,7 @@ use security_bundle::budget_enforcer::TokenUsage;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use crate::end::End;
 use crate::error::LlmError;
 
 /// A whole answer. Its `Debug` leaves the body out, so that no completion gets into a log by accident.
@@ -87,35 +88,6 @@ impl fmt::Debug for Event {
         f.debug_struct("Event")
             .field("name", &self.name)
             .finish_non_exhaustive()
-    }
-}
-
-/// How a stream ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum End {
-    /// With its last event.
-    Complete,
-    /// It was stopped, for it used more than was held.
-    HoldUsedUp,
-    /// The connection broke, or the last event never came.
-    Disconnected,
-    /// The provider reported an error, or sent what cannot be read.
-    Failed,
-    /// The caller stopped reading.
-    Aborted,
-}
-
-impl End {
-    /// As the log calls it.
-    pub(crate) const fn code(self) -> &'static str {
-        match self {
-            Self::Complete => "complete",
-            Self::HoldUsedUp => "hold_used_up",
-            Self::Disconnected => "disconnected",
-            Self::Failed => "provider_error",
-            Self::Aborted => "aborted",
-        }
     }
 }
 

@@ -48,25 +48,19 @@ enum Auth {
 impl GovernedHttpBuilder {
     pub(crate) fn openai(guard: Guard, prices: impl Into<Arc<PriceTable>>) -> Self {
         let base = "https://api.openai.com/v1";
-        Self::new(guard, prices.into(), "openai", Auth::Bearer, base)
+        Self::new(guard, Terms::openai(prices), Auth::Bearer, base)
     }
 
     pub(crate) fn anthropic(guard: Guard, prices: impl Into<Arc<PriceTable>>) -> Self {
         let base = "https://api.anthropic.com";
-        Self::new(guard, prices.into(), "anthropic", Auth::XApiKey, base)
+        Self::new(guard, Terms::anthropic(prices), Auth::XApiKey, base)
             .header("anthropic-version", "2023-06-01")
     }
 
-    fn new(guard: Guard, prices: Arc<PriceTable>, provider: &str, auth: Auth, base: &str) -> Self {
+    fn new(guard: Guard, terms: Terms, auth: Auth, base: &str) -> Self {
         Self {
             guard,
-            terms: Terms {
-                prices,
-                provider: provider.to_owned(),
-                counter: None,
-                default_output: None,
-                legacy_max_tokens: false,
-            },
+            terms,
             auth,
             base_url: base.to_owned(),
             key: None,
@@ -93,7 +87,7 @@ impl GovernedHttpBuilder {
 
     /// Under which provider's name the price table has the models. Default: `openai` or `anthropic`.
     pub fn provider(mut self, name: impl Into<String>) -> Self {
-        self.terms.provider = name.into();
+        self.terms = self.terms.provider(name);
         self
     }
 
@@ -120,19 +114,19 @@ impl GovernedHttpBuilder {
         mut self,
         count: impl Fn(&Value) -> Option<u64> + Send + Sync + 'static,
     ) -> Self {
-        self.terms.counter = Some(Arc::new(count));
+        self.terms = self.terms.count_input(count);
         self
     }
 
     /// The output of requests that say nothing about it, in tokens for each answer. Default: the most that the model can give.
     pub fn default_max_output(mut self, tokens: u64) -> Self {
-        self.terms.default_output = Some(tokens);
+        self.terms = self.terms.default_max_output(tokens);
         self
     }
 
     /// Bounds the output of Chat Completions by `max_tokens`, for servers that do not know `max_completion_tokens`.
     pub fn legacy_max_tokens(mut self) -> Self {
-        self.terms.legacy_max_tokens = true;
+        self.terms = self.terms.legacy_max_tokens();
         self
     }
 
@@ -251,7 +245,7 @@ impl fmt::Debug for GovernedHttpBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("GovernedHttpBuilder")
             .field("base_url", &self.base_url)
-            .field("provider", &self.terms.provider)
+            .field("terms", &self.terms)
             .finish_non_exhaustive()
     }
 }

@@ -8,8 +8,9 @@ use security_bundle::trust_gate::AgentId;
 use security_bundle::{Action, ActionBuilder, ActionError, Amounts, SessionId, TrustLevel};
 use serde_json::Value;
 
-use crate::answer::{Answer, End, Withheld};
+use crate::answer::{Answer, Withheld};
 use crate::client::GovernedHttp;
+use crate::end::End;
 use crate::endpoint::Endpoint;
 use crate::error::LlmError;
 use crate::meter::{Ended, Meter};
@@ -83,26 +84,26 @@ impl Call {
     /// The most input tokens that the request can have, where its bytes do not say: with images, files, hosted tools, or an earlier
     /// conversation. It is believed.
     pub fn input_at_most(mut self, tokens: u64) -> Self {
-        self.wishes.input_at_most = Some(tokens);
+        self.wishes = self.wishes.input_at_most(tokens);
         self
     }
 
     /// The most to hold for this call. Its output is bounded by that.
     pub fn hold_at_most(mut self, amounts: Amounts) -> Self {
-        self.wishes.hold_at_most = amounts;
+        self.wishes = self.wishes.hold_at_most(amounts);
         self
     }
 
     /// The name under which the price table has what this request costs, where it is not the model's: another service tier, say.
     pub fn priced_as(mut self, name: impl Into<String>) -> Self {
-        self.wishes.priced_as = Some(name.into());
+        self.wishes = self.wishes.priced_as(name);
         self
     }
 
     /// Says that the model has no output but what it streams, no hidden reasoning above all. A stream that breaks or is left then settles
     /// at what was seen, not at what was held. It is believed.
     pub fn output_is_visible(mut self) -> Self {
-        self.wishes.output_is_visible = true;
+        self.wishes = self.wishes.output_is_visible();
         self
     }
 
@@ -282,9 +283,9 @@ async fn refuse(meter: Meter, response: Response) -> LlmError {
         .map(Duration::from_secs);
     let body = read(response, MAX_ERROR).await.unwrap_or_default();
     let body: Value = serde_json::from_slice(&body).unwrap_or_default();
-    let refusal = Refusal::read(&body);
-    let ended = meter.refused(refusal.reason(status), &body, refusal.used(status));
-    told(refusal.into_status(status, retry_after), ended).await
+    let ended = meter.refused(status, &body);
+    let error = Refusal::read(&body).into_status(status, retry_after);
+    told(error, ended).await
 }
 
 async fn read(mut response: Response, limit: usize) -> Result<Vec<u8>, LlmError> {

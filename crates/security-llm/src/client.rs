@@ -72,7 +72,7 @@ impl fmt::Debug for GovernedHttp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("GovernedHttp")
             .field("base_url", &self.inner.base_url)
-            .field("provider", &self.inner.terms.provider)
+            .field("terms", &self.inner.terms)
             .finish_non_exhaustive()
     }
 }

@@ -16,6 +16,7 @@ pub enum Endpoint {
 
 impl Endpoint {
     /// Below the base URL, which the providers' own clients write with the version for the one and without for the other.
+    #[cfg(feature = "http")]
     pub(crate) const fn path(self) -> &'static str {
         match self {
             Self::ChatCompletions => "/chat/completions",

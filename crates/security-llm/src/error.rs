@@ -2,9 +2,12 @@
 
 use std::time::Duration;
 
+#[cfg(feature = "http")]
+use security_bundle::SettleError;
 use security_bundle::budget_enforcer::PriceError;
-use security_bundle::{ActionError, Denied, SettleError};
+use security_bundle::{ActionError, Denied};
 
+#[cfg(feature = "http")]
 use crate::answer::Withheld;
 
 /// Why a governed call failed. No message holds text of a prompt or a completion.
@@ -52,9 +55,11 @@ pub enum LlmError {
     #[error("what may be held does not pay for the input and any output: raise `hold_at_most`")]
     HoldTooSmall,
     /// No connection was made. What was held is given back.
+    #[cfg(feature = "http")]
     #[error("no connection was made to the provider")]
     Unreachable(#[source] reqwest::Error),
     /// The connection broke, or took too long, once the request may have left. Settled at what was held.
+    #[cfg(feature = "http")]
     #[error("the connection broke before the answer was complete")]
     Interrupted(#[source] reqwest::Error),
     /// The provider answered with an error. Settled at what was held, unless the provider refuses before it generates anything
@@ -94,6 +99,7 @@ pub enum LlmError {
     #[error("the provider's answer cannot be read")]
     Unreadable(#[source] serde_json::Error),
     /// The call is over, but its end could not be booked or recorded; the loss is counted.
+    #[cfg(feature = "http")]
     #[error("the call ended, but not in the books")]
     NotSettled {
         /// What went wrong.
@@ -119,7 +125,9 @@ impl LlmError {
             Self::PricedOtherwise { .. } => "priced_otherwise",
             Self::NoOutputBound => "unbounded_output",
             Self::HoldTooSmall => "hold_too_small",
+            #[cfg(feature = "http")]
             Self::Unreachable(_) => "unreachable",
+            #[cfg(feature = "http")]
             Self::Interrupted(_) => "interrupted",
             Self::Status { .. } => "provider_status",
             Self::InStream { .. } => "provider_error",
@@ -127,6 +135,7 @@ impl LlmError {
             Self::HoldUsedUp => "hold_used_up",
             Self::TooLong { .. } => "too_long",
             Self::Unreadable(_) => "unreadable",
+            #[cfg(feature = "http")]
             Self::NotSettled { .. } => "not_settled",
         }
     }

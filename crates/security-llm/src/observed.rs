@@ -14,7 +14,8 @@ const BYTES_PER_TOKEN: u64 = 32;
 
 /// What one event of a stream means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Mark {
+#[non_exhaustive]
+pub enum Mark {
     /// The stream goes on.
     GoesOn,
     /// It was the last.

@@ -1,9 +1,13 @@
 //! What a request may cost at most, and what must be written into it so that it cannot cost more.
 
+use std::fmt;
 use std::sync::Arc;
 
+#[cfg(feature = "http")]
 use security_bundle::Action;
-use security_bundle::budget_enforcer::{Amounts, Charge, ModelPrice, PriceTable, TokenUsage};
+#[cfg(feature = "http")]
+use security_bundle::budget_enforcer::Charge;
+use security_bundle::budget_enforcer::{Amounts, ModelPrice, PriceTable, TokenUsage};
 use serde_json::{Map, Value, json};
 
 use crate::bound::{self, given};
@@ -11,30 +15,118 @@ use crate::endpoint::Endpoint;
 use crate::error::LlmError;
 
 /// An upper bound of the input tokens of a request, by somebody who knows its tokenizer.
-pub(crate) type InputCounter = Arc<dyn Fn(&Value) -> Option<u64> + Send + Sync>;
+type InputCounter = Arc<dyn Fn(&Value) -> Option<u64> + Send + Sync>;
 
-/// What holds for all calls of a client.
+/// What holds for all calls to one provider.
 #[derive(Clone)]
-pub(crate) struct Terms {
-    pub(crate) prices: Arc<PriceTable>,
-    pub(crate) provider: String,
-    pub(crate) counter: Option<InputCounter>,
-    pub(crate) default_output: Option<u64>,
-    pub(crate) legacy_max_tokens: bool,
+#[must_use]
+pub struct Terms {
+    prices: Arc<PriceTable>,
+    provider: String,
+    counter: Option<InputCounter>,
+    default_output: Option<u64>,
+    legacy_max_tokens: bool,
 }
 
-/// What the caller says of one call, beside its request.
+impl Terms {
+    /// The models that `prices` has under `openai`.
+    pub fn openai(prices: impl Into<Arc<PriceTable>>) -> Self {
+        Self::new(prices.into(), "openai")
+    }
+
+    /// The models that `prices` has under `anthropic`.
+    pub fn anthropic(prices: impl Into<Arc<PriceTable>>) -> Self {
+        Self::new(prices.into(), "anthropic")
+    }
+
+    fn new(prices: Arc<PriceTable>, provider: &str) -> Self {
+        Self {
+            prices,
+            provider: provider.to_owned(),
+            counter: None,
+            default_output: None,
+            legacy_max_tokens: false,
+        }
+    }
+
+    /// Under which provider's name the price table has the models.
+    pub fn provider(mut self, name: impl Into<String>) -> Self {
+        self.provider = name.into();
+        self
+    }
+
+    /// Who bounds the input tokens of a request, in place of its bytes. It must never say too few, and is believed about images and files
+    /// too; `None` leaves the request to its bytes.
+    pub fn count_input(
+        mut self,
+        count: impl Fn(&Value) -> Option<u64> + Send + Sync + 'static,
+    ) -> Self {
+        self.counter = Some(Arc::new(count));
+        self
+    }
+
+    /// The output of requests that say nothing about it, in tokens for each answer. Default: the most that the model can give.
+    pub fn default_max_output(mut self, tokens: u64) -> Self {
+        self.default_output = Some(tokens);
+        self
+    }
+
+    /// Bounds the output of Chat Completions by `max_tokens`, for servers that do not know `max_completion_tokens`.
+    pub fn legacy_max_tokens(mut self) -> Self {
+        self.legacy_max_tokens = true;
+        self
+    }
+}
+
+impl fmt::Debug for Terms {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Terms")
+            .field("provider", &self.provider)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What the caller says of one call, beside its request. Nothing, by default.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Wishes {
-    pub(crate) input_at_most: Option<u64>,
-    pub(crate) hold_at_most: Amounts,
-    pub(crate) priced_as: Option<String>,
-    pub(crate) output_is_visible: bool,
+#[must_use]
+pub struct Wishes {
+    input_at_most: Option<u64>,
+    hold_at_most: Amounts,
+    priced_as: Option<String>,
+    output_is_visible: bool,
 }
 
-/// A request whose cost is foreseen.
-#[derive(Debug)]
-pub(crate) struct Plan {
+impl Wishes {
+    /// The most input tokens that the request can have, where its bytes do not say: with images, files, hosted tools, or an earlier
+    /// conversation. It is believed.
+    pub fn input_at_most(mut self, tokens: u64) -> Self {
+        self.input_at_most = Some(tokens);
+        self
+    }
+
+    /// The most to hold for this call. Its output is bounded by that.
+    pub fn hold_at_most(mut self, amounts: Amounts) -> Self {
+        self.hold_at_most = amounts;
+        self
+    }
+
+    /// The name under which the price table has what this request costs, where it is not the model's: another service tier, say.
+    pub fn priced_as(mut self, name: impl Into<String>) -> Self {
+        self.priced_as = Some(name.into());
+        self
+    }
+
+    /// Says that the model has no output but what it streams, no hidden reasoning above all. A stream that breaks or is left then settles
+    /// at what was seen, not at what was held. It is believed.
+    pub fn output_is_visible(mut self) -> Self {
+        self.output_is_visible = true;
+        self
+    }
+}
+
+/// A request whose cost is foreseen. Its `Debug` leaves the request out.
+#[must_use = "a plan holds nothing"]
+pub struct Plan {
     pub(crate) endpoint: Endpoint,
     pub(crate) model: String,
     pub(crate) price: ModelPrice,
@@ -52,7 +144,11 @@ pub(crate) struct Plan {
 
 impl Plan {
     /// Foresees a request.
-    pub(crate) fn new(
+    ///
+    /// # Errors
+    /// Those of [`LlmError`] that say that nothing was sent or held: a request that is none, a model without a price, input or output that
+    /// nothing bounds, a hold that pays for neither.
+    pub fn new(
         endpoint: Endpoint,
         request: Value,
         terms: &Terms,
@@ -114,13 +210,41 @@ impl Plan {
         Ok(plan)
     }
 
+    /// What to hold for it: the worst case in tokens and cost, at most what [`Wishes::hold_at_most`] said.
+    #[must_use]
+    pub fn hold(&self) -> &Amounts {
+        &self.hold
+    }
+
+    /// The model that the request names.
+    #[must_use]
+    pub fn model(&self) -> &str {
+        &self.model
+    }
+
+    /// What the log calls such a call: `llm_completion` or `llm_embedding`.
+    #[must_use]
+    pub fn action_type(&self) -> &'static str {
+        self.endpoint.action_type()
+    }
+
     /// The request as it is sent: its output bounded by what `action` holds, and never longer than the caller wanted.
+    #[cfg(feature = "http")]
     pub(crate) fn request(&self, action: &Action, stream: bool) -> Result<Value, LlmError> {
         let held = held(action).ok_or(LlmError::NothingCharged)?;
+        self.request_within(&held, stream)
+    }
+
+    /// The request as it is sent where `held` is held: its output bounded by that, and never longer than the caller wanted; asking for a
+    /// stream and its usage, or for a whole answer.
+    ///
+    /// # Errors
+    /// [`LlmError::HoldTooSmall`], and [`LlmError::Request`] where what it asks for cannot stream.
+    pub fn request_within(&self, held: &Amounts, stream: bool) -> Result<Value, LlmError> {
         let mut request = self.request.clone();
         if self.endpoint.has_output() {
             let each = self
-                .output_within(&held)
+                .output_within(held)
                 .checked_div(self.choices)
                 .unwrap_or(0);
             if each == 0 {
@@ -130,7 +254,7 @@ impl Plan {
         } else if self
             .price
             .worst_case(&self.input, 0)
-            .map_or(true, |all| exceeds(&all, &held))
+            .map_or(true, |all| exceeds(&all, held))
         {
             return Err(LlmError::HoldTooSmall);
         }
@@ -163,6 +287,7 @@ impl Plan {
     }
 
     /// The request as the caller wrote it.
+    #[cfg(feature = "http")]
     pub(crate) fn asked(&self) -> String {
         Value::Object(self.request.clone()).to_string()
     }
@@ -213,7 +338,18 @@ impl Plan {
     }
 }
 
+impl fmt::Debug for Plan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Plan")
+            .field("endpoint", &self.endpoint)
+            .field("model", &self.model)
+            .field("hold", &self.hold)
+            .finish_non_exhaustive()
+    }
+}
+
 /// What an action holds, of several envelopes the least in each dimension; `None` where it charges neither tokens nor money.
+#[cfg(feature = "http")]
 pub(crate) fn held(action: &Action) -> Option<Amounts> {
     let lines = || action.charge().into_iter().flat_map(Charge::lines);
     let held = Amounts {

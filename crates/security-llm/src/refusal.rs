@@ -1,11 +1,13 @@
 //! What a provider's error means for the budget: some are known to come before anything is generated, all others are not.
 
+#[cfg(feature = "http")]
 use std::time::Duration;
 
 use security_bundle::Usage;
 use security_bundle::budget_enforcer::{Amounts, Usd};
 use serde_json::Value;
 
+#[cfg(feature = "http")]
 use crate::error::LlmError;
 
 /// Who calls, which address, how long and how often are looked at before any model is. Not 400 and 422, with which some providers
@@ -77,6 +79,7 @@ impl Refusal {
         }
     }
 
+    #[cfg(feature = "http")]
     pub(crate) fn into_status(self, status: u16, retry_after: Option<Duration>) -> LlmError {
         LlmError::Status {
             status,
@@ -86,6 +89,7 @@ impl Refusal {
         }
     }
 
+    #[cfg(feature = "http")]
     pub(crate) fn into_event(self) -> LlmError {
         LlmError::InStream {
             kind: self.kind,

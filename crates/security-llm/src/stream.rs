@@ -11,7 +11,8 @@ use reqwest::{Body, Response};
 use security_bundle::budget_enforcer::TokenUsage;
 use security_bundle::{SettleError, Settled};
 
-use crate::answer::{End, Event, Finished};
+use crate::answer::{Event, Finished};
+use crate::end::End;
 use crate::error::LlmError;
 use crate::meter::{Ended, Meter};
 use crate::observed::Mark;
