@@ -22,6 +22,9 @@ mod reservation;
 mod trust;
 mod usage;
 
+// Calls of language models, for the clients that are written in Python.
+mod model_call;
+
 // The seed's bundle, component by component.
 mod bundle;
 
@@ -57,6 +60,8 @@ mod _core {
     use crate::filter::{AuditFilter, AuditQueryResult};
     #[pymodule_export]
     use crate::fork::note_fork;
+    #[pymodule_export]
+    use crate::model_call::{CallBooking, ModelCall, PriceTable, provider_refusal};
     #[pymodule_export]
     use crate::pending::Pending;
     #[pymodule_export]

@@ -16,6 +16,7 @@ __all__ = [
     "ApprovalError",
     "BudgetExceededError",
     "BudgetNotFoundError",
+    "CallRefusedError",
     "ConfigurationError",
     "ConflictError",
     "ConsentDeniedError",
@@ -24,12 +25,14 @@ __all__ = [
     "ForkedProcessError",
     "GovernanceDeniedError",
     "GovernanceError",
+    "HoldUsedUpError",
     "InternalError",
     "InvalidArgumentError",
     "InvalidPeriodError",
     "NotFoundError",
     "PermitEndedError",
     "StoreError",
+    "StreamBrokenError",
     "TrustLevelError",
     "UnknownArgumentError",
     "VerificationError",
@@ -162,3 +165,29 @@ class InternalError(GovernanceError):
     """Something that should not happen."""
 
     code = "INTERNAL_ERROR"
+
+
+class CallRefusedError(GovernanceError):
+    """The cost of a model's call cannot be foreseen. Nothing was sent or held; the refusal is in the log."""
+
+    code = "CALL_REFUSED"
+    reason_code: str = "invalid_request"
+    """Why, in snake case: ``unknown_price``, ``unbounded_input``, ``hold_too_small`` and so on."""
+
+
+class HoldUsedUpError(GovernanceError):
+    """A model's stream was stopped, for it used more than was held. Settled at what it used."""
+
+    code = "HOLD_USED_UP"
+
+    def __str__(self) -> str:
+        return "the stream was stopped: it used up what was held"
+
+
+class StreamBrokenError(GovernanceError):
+    """A model's stream ended without its last event. Settled at what was held, or at what was seen where that is all."""
+
+    code = "STREAM_BROKEN"
+
+    def __str__(self) -> str:
+        return "the stream ended before its last event"
