@@ -1,0 +1,1 @@
+decision = engine.evaluate_sync(action)
