@@ -30,7 +30,10 @@ pub(crate) enum By {
 impl Stack {
     /// The one in this directory, if it is a stack's.
     pub(crate) fn at(dir: &Path) -> Option<Self> {
-        let is_one = dir.join("stack").is_dir() && dir.join("seg").is_dir();
+        // The key is left where the log has gone: then it is a damaged one, and nothing is begun anew beside it.
+        let folder = dir.join("stack");
+        let is_one =
+            folder.is_dir() && (dir.join("seg").is_dir() || folder.join("log.key").is_file());
         is_one.then(|| Self(dir.to_owned()))
     }
 

@@ -36,13 +36,7 @@ impl Log {
     ) -> Option<Self> {
         let own = directory.join(FOLDER).join(KEY_FILE);
         let key = signing_key(key.unwrap_or(&own));
-        // One of another log is refused.
-        let by_key = key.as_ref().ok().and_then(|key| {
-            let key = key.verifier_key();
-            AuditReader::open(directory, Some(key)).ok()
-        });
-        let opened = by_key.map_or_else(|| AuditReader::open(directory, None), Ok);
-        let reader = match opened {
+        let reader = match AuditReader::open(directory, None) {
             Ok(reader) => reader,
             Err(error) => {
                 findings.push(damaged(&error));
@@ -50,6 +44,11 @@ impl Log {
             }
         };
         let in_force = key_in_force(&reader);
+        // By another one nothing would hold, and the log may be as good as ever.
+        let ours = key.as_ref().map(SigningKey::verifier_key).ok();
+        let ours = ours.filter(|ours| Some(*ours) == in_force.as_ref());
+        let by_key = ours.and_then(|ours| AuditReader::open(directory, Some(ours)).ok());
+        let reader = by_key.unwrap_or(reader);
         findings.push(fits(key, in_force.as_ref()));
         Some(Self {
             reader,

@@ -21,9 +21,22 @@ pub(crate) const KEY_FILE: &str = "log.key";
 /// Where a new one is written before it takes its place.
 pub(crate) const FRESH_KEY: &str = "log.key.new";
 
-/// Whether a stack keeps its state there.
+/// Whether a stack keeps its state there, or did: its key is left where its log has gone.
 pub(crate) fn is_data_dir(directory: &Path) -> bool {
-    directory.join(FOLDER).is_dir() && directory.join("seg").is_dir()
+    let folder = directory.join(FOLDER);
+    folder.is_dir() && (directory.join("seg").is_dir() || folder.join(KEY_FILE).is_file())
+}
+
+/// Why the log of a data directory cannot be opened.
+pub(super) fn unopened(directory: &Path) -> impl Fn(AuditError) -> StackError {
+    let directory = directory.to_owned();
+    move |error| {
+        let doctor = format!("look at it with `secstack doctor {}`", directory.display());
+        StackError::data_dir(
+            &directory,
+            format!("its log cannot be opened: {error}; {doctor}"),
+        )
+    }
 }
 
 /// Bytes in a segment of the log. Opening reads the newest one whole and a new directory writes two of zeros, so that both take milliseconds; of what
@@ -75,6 +88,14 @@ pub(super) fn open(
         Some(key) => key,
         None => own_key(directory, &folder, config)?,
     };
+    let ahead = |size| {
+        Shot::none_is_ahead(&folder, key.verifier_key(), size)
+            .map_err(|problem| StackError::data_dir(directory, problem))
+    };
+    if !directory.join("seg").is_dir() {
+        // Before a new one is made.
+        ahead(0)?;
+    }
     let mut log = AuditLog::builder()
         .directory(directory)
         .namespace(config.audit_namespace.as_str())
@@ -89,10 +110,11 @@ pub(super) fn open(
                 directory: directory.to_owned(),
             });
         }
-        built => built?,
+        built => built.map_err(unopened(directory))?,
     };
     let reader = audit.reader();
     let is_new = reader.size()? <= 1;
+    ahead(reader.size()?)?;
     let (shot, passed_over) = Shot::find(&folder, key.verifier_key(), &reader);
     if shot.is_none() && !is_new {
         // Every entry is about to be believed, and none is vouched for by a snapshot.

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use audit_trail::AuditReader;
 
-use super::data_dir::is_data_dir;
+use super::data_dir::{is_data_dir, unopened};
 use super::{SecurityStack, StackError};
 use crate::config::SecurityStackConfig;
 
@@ -45,9 +45,10 @@ impl SecurityStack {
                 "no stack keeps its state there; name the `data_dir` of its configuration";
             return Err(StackError::data_dir(directory, problem));
         }
+        let log = AuditReader::open(directory, None).map_err(unopened(directory))?;
         let mut config = SecurityStackConfig {
             data_dir: Some(directory.to_owned()),
-            audit_namespace: AuditReader::open(directory, None)?.namespace().to_owned(),
+            audit_namespace: log.namespace().to_owned(),
             ..SecurityStackConfig::default()
         };
         config.audit.key = key.map(Path::to_owned);

@@ -92,6 +92,36 @@ impl Shot {
         key: &VerifierKey,
         log: &AuditReader,
     ) -> Result<Option<Self>, String> {
+        let Some(shot) = Self::signed(path, key)? else {
+            return Ok(None);
+        };
+        let root = log.root(shot.size).map_err(|error| error.to_string())?;
+        if shot.root != hex(root.as_bytes()) {
+            return Err(format!("the log's first {} entries are others", shot.size));
+        }
+        Ok(Some(shot))
+    }
+
+    /// Whether the log has all that was in it when these were made. It always has, unless it was lost or put back from a copy that is
+    /// older than they are: nothing of what was spent or taken back since would count.
+    pub(crate) fn none_is_ahead(folder: &Path, key: &VerifierKey, size: u64) -> Result<(), String> {
+        for path in FILES.map(|name| folder.join(name)) {
+            let Ok(Some(shot)) = Self::signed(&path, key) else {
+                continue;
+            };
+            if shot.size > size {
+                return Err(format!(
+                    "its log has {size} entries, and `{}` is of {} of them: the log was lost, or put back from an old copy; put back the newest, or remove the snapshots if all after it is to be forgotten",
+                    path.display(),
+                    shot.size
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    /// One of them, if it is there and this key has signed it.
+    fn signed(path: &Path, key: &VerifierKey) -> Result<Option<Self>, String> {
         let bytes = match fs::read(path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             read => read.map_err(|error| error.to_string())?,
@@ -106,10 +136,6 @@ impl Shot {
         let shot: Self = serde_json::from_str(signed.state.get()).map_err(|error| told(&error))?;
         if shot.version != VERSION {
             return Err(format!("it is of version {}", shot.version));
-        }
-        let root = log.root(shot.size).map_err(|error| told(&error))?;
-        if shot.root != hex(root.as_bytes()) {
-            return Err(format!("the log's first {} entries are others", shot.size));
         }
         Ok(Some(shot))
     }

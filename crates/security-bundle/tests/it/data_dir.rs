@@ -272,6 +272,51 @@ fn a_snapshot_stands_in_for_the_log_before_it_and_a_damaged_one_is_passed_over()
 }
 
 #[test]
+fn a_log_that_is_gone_or_older_than_its_snapshots_gives_no_state() {
+    let dir = tempfile::tempdir().unwrap();
+    drop(open(dir.path()));
+    let seg = dir.path().join("seg");
+    let old = crashed(dir.path());
+    let stack = open(dir.path());
+    for _ in 0..3 {
+        let permit = call(&stack, "s").unwrap();
+        permit.settle_blocking(Usage::default()).unwrap();
+    }
+    drop(stack);
+    // With the checkpoint the log itself would know.
+    for name in ["checkpoint", "tile", "idx"] {
+        let path = dir.path().join(name);
+        drop(fs::remove_file(&path).or_else(|_| fs::remove_dir_all(&path)));
+    }
+    let kept = dir.path().join("kept");
+    fs::rename(&seg, &kept).unwrap();
+    let refused = || create_security_stack(config(dir.path())).unwrap_err();
+    let told = refused().to_string();
+    assert!(told.contains("the log was lost"), "{told}");
+    assert!(!seg.exists(), "nothing is begun anew");
+
+    fs::create_dir(&seg).unwrap();
+    copy_all(&old.path().join("seg"), &seg);
+    let told = refused().to_string();
+    assert!(told.contains("put back from an old copy"), "{told}");
+
+    fs::remove_dir_all(&seg).unwrap();
+    fs::rename(&kept, &seg).unwrap();
+    assert_eq!(left(&open(dir.path())), "3.0000 spent, 0.0000 held");
+}
+
+#[test]
+fn a_log_that_cannot_be_opened_names_its_directory_and_who_knows_more() {
+    let dir = tempfile::tempdir().unwrap();
+    drop(open(dir.path()));
+    fs::remove_dir_all(dir.path().join("seg")).unwrap();
+    fs::create_dir(dir.path().join("seg")).unwrap();
+    let refused = create_security_stack(config(dir.path())).unwrap_err();
+    let doctor = format!("secstack doctor {}", dir.path().display());
+    assert!(refused.to_string().contains(&doctor), "{refused}");
+}
+
+#[test]
 fn a_log_that_was_tampered_with_gives_no_state() {
     let dir = tempfile::tempdir().unwrap();
     let stack = open(dir.path());

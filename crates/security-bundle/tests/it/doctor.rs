@@ -262,7 +262,9 @@ fn a_key_that_is_gone_or_another_ones_is_wrong() {
 
     let other = used();
     fs::copy(other.path().join("stack/log.key"), &key).unwrap();
-    assert_eq!(verdict(&examined(dir.path()), "key"), Verdict::Wrong);
+    let report = examined(dir.path());
+    assert_eq!(verdict(&report, "key"), Verdict::Wrong);
+    assert_eq!(verdict(&report, "log"), Verdict::Good, "nor is it lost");
     fs::write(&key, "half").unwrap();
     assert_eq!(verdict(&examined(dir.path()), "key"), Verdict::Wrong);
 }
@@ -285,6 +287,17 @@ fn a_byte_that_was_changed_in_the_log_is_wrong() {
     let report = examined(dir.path());
     assert_eq!(verdict(&report, "log"), Verdict::Wrong, "{report:?}");
     assert!(!report.findings.iter().any(|found| found.check == "replay"));
+}
+
+#[test]
+fn a_log_that_is_gone_is_wrong() {
+    let dir = used();
+    for name in ["seg", "checkpoint"] {
+        let path = dir.path().join(name);
+        fs::rename(&path, dir.path().join(format!("{name}.away"))).unwrap();
+    }
+    let report = examined(dir.path());
+    assert_eq!(verdict(&report, "log"), Verdict::Wrong, "{report:?}");
 }
 
 #[test]

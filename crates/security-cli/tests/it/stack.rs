@@ -283,6 +283,19 @@ fn a_components_own_store_does_not_go_beside_the_log() {
 }
 
 #[test]
+fn nothing_is_begun_anew_where_the_log_has_gone() {
+    let state = State::left();
+    fs::remove_dir_all(format!("{}/seg", state.dir())).unwrap();
+    let shown = state.run(&["trust", "show"], &[]);
+    assert_eq!(shown.status, Some(2));
+    assert!(!shown.err.contains("trust init"), "{}", shown.err);
+    assert!(shown.err.contains("secstack doctor"), "{}", shown.err);
+    let begun = state.run(&["trust", "init"], &["--by", "ops@example.com"]);
+    assert_eq!(begun.status, Some(2), "{}", begun.out);
+    assert_eq!(state.run(&["doctor"], &[]).status, Some(1));
+}
+
+#[test]
 fn a_receipt_is_issued_and_checked_beside_the_owner() {
     let state = State::new();
     let _owner = state.owner();
