@@ -69,7 +69,6 @@ fn place<S: Service>(service: impl FnOnce(Door) -> S) -> Place {
     let is_closing = Arc::new(AtomicBool::new(false));
     let door = Door {
         desk: Arc::new(Desk::new(Arc::new(stack))),
-        configuration: crate::policy::shared_digest(&config).unwrap(),
         is_closing: Arc::clone(&is_closing),
     };
     let server = Server::bind(&socket_of(dir.path()), Arc::new(service(door))).unwrap();
