@@ -7,8 +7,8 @@ use pyo3::prelude::*;
 use security_bundle::SessionId;
 use security_bundle::trust_gate::{AgentId, ToolName, ToolRequest};
 
+use crate::answer::BudgetCheckResult;
 use crate::argument::{Count, Text, scope};
-use crate::budget::BudgetCheckResult;
 use crate::failure::Failure;
 use crate::seat::Seat;
 use crate::trust::TrustCheckResult;

@@ -6,7 +6,7 @@ use security_bundle::Decision;
 use security_bundle::trust_gate::ApprovalId;
 use time::OffsetDateTime;
 
-use crate::budget::BudgetCheckResult;
+use crate::answer::BudgetCheckResult;
 use crate::consent::ConsentCheckResult;
 use crate::failure;
 use crate::trust::TrustCheckResult;

@@ -9,6 +9,7 @@ mod vocabulary;
 
 // The engine and its four managers.
 mod action;
+mod answer;
 mod approvals;
 mod audit;
 mod budget;
@@ -43,11 +44,13 @@ mod _core {
     #[pymodule_export]
     use crate::action::GovernanceAction;
     #[pymodule_export]
+    use crate::answer::{BudgetCheckResult, Transaction};
+    #[pymodule_export]
     use crate::approvals::{Approval, Approvals};
     #[pymodule_export]
     use crate::audit::{AuditLogger, Receipt, VerificationReport};
     #[pymodule_export]
-    use crate::budget::{BudgetCheckResult, BudgetManager, Transaction};
+    use crate::budget::BudgetManager;
     #[pymodule_export]
     use crate::bundle::{SessionBudget, TrustGate};
     #[pymodule_export]
