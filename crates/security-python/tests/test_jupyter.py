@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -21,17 +22,21 @@ AGENT = "jupyter-user-01"
 ACTIVE = "Trust Level: L2\nBudget: ${} spent / $10.00 limit (${} remaining)"
 
 
-def text_of(output: Any) -> str:
-    """What a reader of a plain front end sees."""
-    return str(output["text"] if output["output_type"] == "stream" else output["data"]["text/plain"]).strip()
-
-
 def executed(*more: str) -> Any:
     """The notebook, and more cells after it, executed in a kernel of its own."""
     notebook = nbformat.read(NOTEBOOK, as_version=4)
     notebook.cells += [nbformat.v4.new_code_cell(source) for source in more]
     NotebookClient(notebook, timeout=120, kernel_name="python3").execute()
-    return [[text_of(output) for output in cell.outputs] for cell in notebook.cells if cell.cell_type == "code"], notebook
+    return [told_by(cell) for cell in notebook.cells if cell.cell_type == "code"], notebook
+
+
+def told_by(cell: Any) -> list[str]:
+    """The outputs of a cell. What is printed in one go may come in pieces, as the kernel finds time to send it."""
+    told = []
+    for is_printed, group in itertools.groupby(cell.outputs, key=lambda output: output["output_type"] == "stream"):
+        texts = [str(output["text"] if is_printed else output["data"]["text/plain"]) for output in group]
+        told += ["".join(texts).strip()] if is_printed else [text.strip() for text in texts]
+    return told
 
 
 def test_s2_1_the_notebook_as_jupyter_runs_it() -> None:
