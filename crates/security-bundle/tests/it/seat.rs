@@ -7,7 +7,8 @@ use std::time::Duration;
 use security_bundle::audit_trail::{AuditReader, Kind, Record};
 use security_bundle::operator::{OperatorAnswer, OperatorRequest};
 use security_bundle::{
-    Guard, OperatorLine, OperatorLineError, Permit, Raises, Seat, SecurityStackConfig, StackError, Usage,
+    Guard, OperatorLine, OperatorLineError, Permit, Raises, Seat, SecurityStackConfig, StackError,
+    Usage,
 };
 
 pub(crate) fn config(directory: &Path) -> SecurityStackConfig {
