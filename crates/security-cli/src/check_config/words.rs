@@ -168,14 +168,21 @@ fn audit(config: &SecurityStackConfig) -> Vec<String> {
             }
         }
         .to_owned(),
-        audit.max_records.map_or_else(
-            || "every entry is kept in memory".to_owned(),
-            |max| format!("the newest {max} entries are kept in memory; older ones stay provable"),
-        ),
-        audit.key.as_ref().map_or_else(
-            || "signed with a fresh key at each start".to_owned(),
-            |path| format!("signed with the key in {}", path.display()),
-        ),
+        match (&config.data_dir, audit.max_records) {
+            (Some(_), _) => "every entry is kept in the data directory".to_owned(),
+            (None, None) => "every entry is kept in memory".to_owned(),
+            (None, Some(max)) => {
+                format!("the newest {max} entries are kept in memory; older ones stay provable")
+            }
+        },
+        match (&audit.key, &config.data_dir) {
+            (Some(path), _) => format!("signed with the key in {}", path.display()),
+            (None, Some(directory)) => {
+                let key = directory.join("stack").join("log.key");
+                format!("signed with the key in {}", key.display())
+            }
+            (None, None) => "signed with a fresh key at each start".to_owned(),
+        },
     ]
 }
 

@@ -283,6 +283,21 @@ fn a_components_own_store_does_not_go_beside_the_log() {
 }
 
 #[test]
+fn a_checked_configuration_says_that_its_log_is_kept() {
+    let state = State::new();
+    let told = run(["check-config", &state.0.file("gate.toml")]);
+    assert_eq!(told.status, Some(0), "{}", told.err);
+    assert!(
+        told.out.contains("kept in the data directory"),
+        "{}",
+        told.out
+    );
+    assert!(told.out.contains("state/stack/log.key"), "{}", told.out);
+    assert!(!told.out.contains("in memory"), "{}", told.out);
+    assert!(!told.out.contains("fresh key"), "{}", told.out);
+}
+
+#[test]
 fn nothing_is_begun_anew_where_the_log_has_gone() {
     let state = State::left();
     fs::remove_dir_all(format!("{}/seg", state.dir())).unwrap();
