@@ -16,8 +16,7 @@ pub(crate) fn run(rest: &[&str]) -> Result<(), Failure> {
         .run()
 }
 
-/// Runs the body of every benchmark once, in the profile and with the features of the tests, so that nothing is compiled
-/// again: that it still runs, not how fast.
+/// Runs the body of every benchmark once, in the profile of the tests: that it still runs, not how fast.
 pub(crate) fn once() -> Result<(), Failure> {
     Step::cargo("every benchmark once")
         .args([

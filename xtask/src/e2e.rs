@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use crate::failure::Failure;
 use crate::step::{self, Step};
+use crate::test::WITHOUT_RIVALS;
 use crate::workspace::Workspace;
 
 /// What it asks of a machine.
@@ -25,6 +26,7 @@ pub(crate) fn run(workspace: &Workspace, names: &[&str]) -> Result<(), Failure> 
             "--bins",
             "--tests",
         ])
+        .args(WITHOUT_RIVALS)
         .run()?;
 
     Step::program("end to end, with software from elsewhere", python)

@@ -15,7 +15,7 @@ pub(crate) enum E2e {
 
 /// The benches have no tests of their own, and what they are measured beside turns features of shared dependencies on, such as another
 /// order of JSON keys, that no crate of ours asks for.
-const WITHOUT_RIVALS: [&str; 2] = ["--exclude", "benches"];
+pub(crate) const WITHOUT_RIVALS: [&str; 2] = ["--exclude", "benches"];
 
 pub(crate) fn run(workspace: &Workspace, with: E2e) -> Result<(), Failure> {
     tidy::run(workspace)?;
