@@ -1,17 +1,10 @@
 //! The one open field of an entry: a JSON object of the caller's, kept as given except that keys are sorted.
 
-use std::collections::BTreeMap;
-use std::fmt;
-
 use serde::Serialize;
-use serde::de::{Deserialize, Deserializer, Error, MapAccess, Visitor};
+use serde::de::{Deserialize, Deserializer, Error};
 use serde_json::value::RawValue;
 
-use crate::hex::hex;
-use crate::{EntryError, MAX_ENTRY};
-
-/// Objects and arrays inside each other.
-const MAX_DEPTH: usize = 64;
+use crate::{EntryError, MAX_ENTRY, canonical};
 
 /// A JSON object that rides along in an entry's `ext`.
 ///
@@ -39,15 +32,7 @@ impl Ext {
         if json.len() > MAX_ENTRY {
             return Err(EntryError::TooLarge { len: json.len() });
         }
-        let raw: &RawValue = serde_json::from_str(json).map_err(|e| problem(&e))?;
-        if !raw.get().starts_with('{') {
-            return Err(EntryError::Ext {
-                problem: "is not a JSON object".into(),
-            });
-        }
-        let mut out = String::with_capacity(json.len());
-        write_canonical(raw, MAX_DEPTH, &mut out)?;
-        Ok(Self(out))
+        canonical::object(json).map(Self)
     }
 
     /// The JSON object that `value` serialises to.
@@ -57,7 +42,7 @@ impl Ext {
     /// # Errors
     /// As [`parse`](Self::parse), and if `value` cannot be serialised.
     pub fn encode(value: &(impl Serialize + ?Sized)) -> Result<Self, EntryError> {
-        Self::parse(&serde_json::to_string(value).map_err(|e| problem(&e))?)
+        Self::parse(&serde_json::to_string(value).map_err(|error| canonical::problem(&error))?)
     }
 
     /// The JSON text: compact, keys sorted.
@@ -77,112 +62,6 @@ impl<'de> Deserialize<'de> for Ext {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let raw = Box::<RawValue>::deserialize(deserializer)?;
         Self::parse(raw.get()).map_err(D::Error::custom)
-    }
-}
-
-/// Writes `raw` compactly with sorted keys; `depth` is how many levels may still open.
-fn write_canonical(raw: &RawValue, depth: usize, out: &mut String) -> Result<(), EntryError> {
-    let text = raw.get();
-    let deeper = || {
-        depth.checked_sub(1).ok_or_else(|| EntryError::Ext {
-            problem: format!("nests deeper than {MAX_DEPTH}"),
-        })
-    };
-    match text.as_bytes().first() {
-        Some(b'{') => {
-            let depth = deeper()?;
-            let Members(members) = serde_json::from_str(text).map_err(|e| problem(&e))?;
-            let mut separator = '{';
-            for (key, value) in &members {
-                out.push(separator);
-                write_string(key, out)?;
-                out.push(':');
-                write_canonical(value, depth, out)?;
-                separator = ',';
-            }
-            out.push_str(if members.is_empty() { "{}" } else { "}" });
-        }
-        Some(b'[') => {
-            let depth = deeper()?;
-            let items: Vec<&RawValue> = serde_json::from_str(text).map_err(|e| problem(&e))?;
-            let mut separator = '[';
-            for item in &items {
-                out.push(separator);
-                write_canonical(item, depth, out)?;
-                separator = ',';
-            }
-            out.push_str(if items.is_empty() { "[]" } else { "]" });
-        }
-        Some(b'"') => {
-            // Decoding refuses what other readers could not decode: lone surrogates.
-            let decoded: String = serde_json::from_str(text).map_err(|e| problem(&e))?;
-            write_string(&decoded, out)?;
-        }
-        Some(b'-' | b'0'..=b'9') => {
-            if !text.parse::<f64>().is_ok_and(f64::is_finite) {
-                return Err(EntryError::Ext {
-                    problem: format!(
-                        "holds the number `{}`, which is not finite",
-                        crate::error::shortened(text)
-                    ),
-                });
-            }
-            out.push_str(text);
-        }
-        _ => out.push_str(text),
-    }
-    Ok(())
-}
-
-/// Writes a string with every control character escaped, those beyond ASCII as well: a terminal acts on them, too.
-fn write_string(text: &str, out: &mut String) -> Result<(), EntryError> {
-    for c in serde_json::to_string(text)
-        .map_err(|e| problem(&e))?
-        .chars()
-    {
-        if c.is_control() {
-            out.push_str("\\u00");
-            out.push_str(&hex(&[u8::try_from(c).unwrap_or_default()]));
-        } else {
-            out.push(c);
-        }
-    }
-    Ok(())
-}
-
-fn problem(error: &serde_json::Error) -> EntryError {
-    EntryError::Ext {
-        problem: format!("is not acceptable JSON: {error}"),
-    }
-}
-
-/// The members of one object, sorted, each key once.
-struct Members<'a>(BTreeMap<String, &'a RawValue>);
-
-impl<'de: 'a, 'a> Deserialize<'de> for Members<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Unique;
-        impl<'de> Visitor<'de> for Unique {
-            type Value = Members<'de>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an object")
-            }
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-                let mut members = BTreeMap::new();
-                while let Some((key, value)) = map.next_entry::<String, &RawValue>()? {
-                    if members.contains_key(&key) {
-                        return Err(Error::custom(format!(
-                            "duplicate key `{}`",
-                            crate::error::shortened(&key)
-                        )));
-                    }
-                    members.insert(key, value);
-                }
-                Ok(Members(members))
-            }
-        }
-        deserializer.deserialize_map(Unique)
     }
 }
 

@@ -16,6 +16,7 @@ mod record;
 mod tail;
 
 // What an entry says.
+mod canonical;
 mod emit;
 mod ext;
 mod fields;
