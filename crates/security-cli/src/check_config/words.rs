@@ -169,7 +169,10 @@ fn audit(config: &SecurityStackConfig) -> Vec<String> {
         }
         .to_owned(),
         match (&config.data_dir, audit.max_records) {
-            (Some(_), _) => "every entry is kept in the data directory".to_owned(),
+            (Some(_), None) => "every entry is kept in the data directory".to_owned(),
+            (Some(_), Some(max)) => format!(
+                "every entry is kept in the data directory, whatever `max_records = {max}` would keep in memory"
+            ),
             (None, None) => "every entry is kept in memory".to_owned(),
             (None, Some(max)) => {
                 format!("the newest {max} entries are kept in memory; older ones stay provable")
