@@ -209,7 +209,7 @@ impl AuditLogBuilder {
     /// How many files of finished segments, half of them their indexes, stay open for reading, at least 2. Default: 16.
     ///
     /// Those that were read last do; any other is opened again, and checked to be the one that it was. Besides these there are about ten, and those that
-    /// threads are reading at the moment. More make random reads of a large log quicker, by some 20 µs each.
+    /// threads are reading at the moment. More make random reads of a large log quicker.
     pub fn open_files(mut self, files: usize) -> Self {
         self.directory.open_files = files;
         self

@@ -1,6 +1,7 @@
 //! The right to run one action, and how it ends.
 
 use std::fmt;
+use std::future::Future;
 use std::mem;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -8,7 +9,7 @@ use pyo3::exceptions::PyBaseException;
 use pyo3::intern;
 use pyo3::prelude::*;
 use security_bundle::budget_enforcer::Charge;
-use security_bundle::{Amounts, Decision, Usage};
+use security_bundle::{Amounts, Decision, SettleError, Settled, Usage};
 use uuid::Uuid;
 
 use crate::amounts::{self, Money, amounts};
@@ -67,37 +68,28 @@ impl Permit {
             hold.take().ok_or(Failure::Ended("permit"))?
         };
         let held = self.held;
-        let run = move || -> Work {
-            match ending {
-                Ending::Settle { usage, at_least } => {
-                    let booked = booked(usage, at_least, held);
-                    if at_least {
-                        let work = permit.settle_at_least(usage);
-                        Box::pin(async move { Answer::Settled(booked, work.await) })
-                    } else {
-                        let work = permit.settle(usage);
-                        Box::pin(async move { Answer::Settled(booked, work.await) })
-                    }
-                }
-                Ending::Fail {
-                    error,
-                    usage,
-                    at_least,
-                } => {
-                    let booked = booked(usage, at_least, held);
-                    if at_least {
-                        let work = permit.fail_at_least(error, usage);
-                        Box::pin(async move { Answer::Settled(booked, work.await) })
-                    } else {
-                        let work = permit.fail(error, usage);
-                        Box::pin(async move { Answer::Settled(booked, work.await) })
-                    }
-                }
-                Ending::Cancel => {
-                    let work = permit.cancel();
-                    Box::pin(async move { Answer::Settled(Amounts::NONE, work.await) })
+        let run = move || match ending {
+            Ending::Settle { usage, at_least } => {
+                let booked = booked(usage, at_least, held);
+                if at_least {
+                    telling(booked, permit.settle_at_least(usage))
+                } else {
+                    telling(booked, permit.settle(usage))
                 }
             }
+            Ending::Fail {
+                error,
+                usage,
+                at_least,
+            } => {
+                let booked = booked(usage, at_least, held);
+                if at_least {
+                    telling(booked, permit.fail_at_least(error, usage))
+                } else {
+                    telling(booked, permit.fail(error, usage))
+                }
+            }
+            Ending::Cancel => telling(Amounts::NONE, permit.cancel()),
         };
         Ok(if self.seat.is_durable() {
             py.detach(run)
@@ -123,6 +115,14 @@ impl Permit {
         let hold = self.hold.lock().unwrap_or_else(PoisonError::into_inner);
         hold.is_none()
     }
+}
+
+/// An end that has begun, and what it books.
+fn telling(
+    booked: Amounts,
+    ended: impl Future<Output = Result<Settled, SettleError>> + Send + 'static,
+) -> Work {
+    Box::pin(async move { Answer::Settled(booked, ended.await) })
 }
 
 /// What the core books on an envelope of which this was held.
